@@ -1,0 +1,155 @@
+/* Apache Parquet: files to vectors and back.
+ *
+ * Source of the format: the parquet-format repository of Apache (README, Encodings.md, Compression.md, parquet.thrift).
+ * What is read: flat columns of BOOLEAN, INT32, INT64, DOUBLE and BYTE_ARRAY; PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY,
+ * RLE levels; data pages v1; codecs none and snappy. A file with anything else opens, and only a scan of such a column
+ * fails, as unsupported, naming column and feature. What is not a Parquet file, or lies about itself, is corrupt, naming
+ * file, row group, column and page.
+ *
+ * Every size and count of a file is checked against what is there before it is used. */
+#ifndef DF_FORMAT_PARQUET_PARQUET_H
+#define DF_FORMAT_PARQUET_PARQUET_H
+
+#include "base/budget.h"
+#include "format/vector.h"
+#include "store/store.h"
+
+/* ---- a file's metadata ---- */
+
+enum df_parquet_physical {
+    DF_PARQUET_BOOLEAN = 0, /* numbers as in parquet.thrift */
+    DF_PARQUET_INT32 = 1,
+    DF_PARQUET_INT64 = 2,
+    DF_PARQUET_INT96 = 3,
+    DF_PARQUET_FLOAT = 4,
+    DF_PARQUET_DOUBLE = 5,
+    DF_PARQUET_BYTE_ARRAY = 6,
+    DF_PARQUET_FIXED_LEN_BYTE_ARRAY = 7,
+};
+
+/* What the values mean: from the logical type, or the converted type of older writers. */
+enum df_parquet_meaning {
+    DF_PARQUET_PLAIN,    /* as the physical type says; BYTE_ARRAY: binary */
+    DF_PARQUET_STRING,   /* also ENUM, JSON, BSON */
+    DF_PARQUET_UNSIGNED, /* unsigned integer of any width */
+    DF_PARQUET_DATE,     /* days since 1970 */
+    DF_PARQUET_TIME,
+    DF_PARQUET_TIMESTAMP_MS,
+    DF_PARQUET_TIMESTAMP_US,
+    DF_PARQUET_TIMESTAMP_NS,
+    DF_PARQUET_DECIMAL,
+    DF_PARQUET_OTHER, /* a logical type that this reader does not know */
+};
+
+struct df_parquet_column {
+    const char *name; /* path with dots: "a.b" for a field of a struct */
+    enum df_parquet_physical physical;
+    enum df_parquet_meaning meaning;
+    bool optional;             /* may hold nulls (max definition level 1) */
+    enum df_vector_kind kind;  /* what a scan gives (BYTES stands for BYTES or CODES); meaningless if `unsupported` */
+    const char *unsupported;   /* NULL, or the feature that stands in the way: "FIXED_LEN_BYTE_ARRAY", "repeated" */
+};
+
+/* Bounds of an integer column in one row group, present when the writer gave them and they can be trusted. */
+struct df_parquet_int_bounds {
+    bool known;
+    int64_t minimum, maximum;
+};
+
+struct df_parquet_file;
+
+struct df_parquet_open {
+    struct df_store *store;
+    const char *uri;
+    const char *etag;     /* NULL or "": the file as it is now */
+    uint64_t size_bytes;  /* 0: ask the store */
+    struct df_budget *budget;
+    struct df_deadline deadline;
+    const atomic_bool *cancelled;
+};
+
+/* Reads and checks the footer; the strings of `open` need not live longer than the call. */
+int df_parquet_file_open(struct df_parquet_file **file, const struct df_parquet_open *open, struct df_error *error);
+void df_parquet_file_close(struct df_parquet_file *file);
+
+uint64_t df_parquet_row_count(const struct df_parquet_file *file);
+uint64_t df_parquet_size_bytes(const struct df_parquet_file *file);
+uint32_t df_parquet_column_count(const struct df_parquet_file *file); /* leaf columns */
+const struct df_parquet_column *df_parquet_column(const struct df_parquet_file *file, uint32_t column);
+/* -1 when there is none of that name (no error is set). */
+int64_t df_parquet_column_find(const struct df_parquet_file *file, const char *name);
+uint32_t df_parquet_row_group_count(const struct df_parquet_file *file);
+uint64_t df_parquet_row_group_rows(const struct df_parquet_file *file, uint32_t row_group);
+/* Compressed bytes of a column in a row group: what a scan will fetch. */
+uint64_t df_parquet_chunk_bytes(const struct df_parquet_file *file, uint32_t row_group, uint32_t column);
+struct df_parquet_int_bounds df_parquet_int_bounds(const struct df_parquet_file *file, uint32_t row_group,
+                                                   uint32_t column);
+/* The value of a key of the file's metadata, or NULL. */
+const char *df_parquet_metadata(const struct df_parquet_file *file, const char *key);
+
+/* ---- scanning ---- */
+
+/* Rows of some columns, batch by batch, row groups in order. Memory is bounded by the largest page, not by the row
+ * group: bytes are fetched through a window per column, and a page is decoded as far as a batch needs it. */
+struct df_parquet_scan;
+
+struct df_parquet_scan_options {
+    const uint32_t *columns; /* indexes of leaf columns; the vectors come in this order */
+    uint32_t column_count;   /* may be 0: only row counts come */
+    uint32_t row_group_begin, row_group_end;
+    struct df_budget *budget;
+    struct df_deadline deadline;
+    const atomic_bool *cancelled;
+};
+
+enum { DF_PARQUET_BATCH_ROWS = 8192 }; /* at most so many rows in one step: three 8-byte columns of it fit the L2 cache */
+
+/* unsupported when a column or one of its chunks has a feature that is not read. The file must outlive the scan. */
+int df_parquet_scan_open(struct df_parquet_scan **scan, struct df_parquet_file *file,
+                         const struct df_parquet_scan_options *options, struct df_error *error);
+/* 1: *rows > 0 rows, vectors[column_count]; 0: the end; -1. The vectors are valid until the next call. */
+int df_parquet_scan_next(struct df_parquet_scan *scan, const struct df_vector **vectors, uint32_t *rows,
+                         struct df_error *error);
+uint64_t df_parquet_scan_bytes_read(const struct df_parquet_scan *scan);
+void df_parquet_scan_close(struct df_parquet_scan *scan);
+
+/* ---- writing ---- */
+
+struct df_parquet_write_column {
+    const char *name;
+    enum df_parquet_physical physical; /* BOOLEAN, INT32, INT64, DOUBLE or BYTE_ARRAY */
+    enum df_parquet_meaning meaning;   /* PLAIN, STRING, DATE, TIMESTAMP_* */
+    bool optional;
+    bool dictionary; /* dictionary-encode; falls back to PLAIN when the dictionary passes 1 MiB */
+};
+
+struct df_parquet_key_value {
+    const char *key, *value;
+};
+
+enum df_parquet_codec { DF_PARQUET_UNCOMPRESSED = 0, DF_PARQUET_SNAPPY = 1 };
+
+struct df_parquet_write_options {
+    const struct df_parquet_write_column *columns;
+    uint32_t column_count;
+    enum df_parquet_codec codec;
+    uint32_t row_group_rows; /* 0: 1,048,576 */
+    uint32_t page_bytes;     /* 0: 1 MiB before compression */
+    const struct df_parquet_key_value *metadata; /* "dayfly.groups" = "whole" says that each user is in one file */
+    uint32_t metadata_count;
+};
+
+/* Where the bytes go, in order. */
+typedef int df_parquet_sink_fn(void *ctx, struct df_slice piece, struct df_error *error);
+
+struct df_parquet_writer;
+int df_parquet_writer_open(struct df_parquet_writer **writer, const struct df_parquet_write_options *options,
+                           df_parquet_sink_fn *sink, void *ctx, struct df_error *error);
+/* Rows of all columns; kinds as a scan would give them (BYTES, or CODES with a dictionary of bytes). The same rows and
+ * options give the same bytes, however the rows are cut into calls. */
+int df_parquet_writer_put(struct df_parquet_writer *writer, const struct df_vector *vectors, uint32_t rows,
+                          struct df_error *error);
+int df_parquet_writer_finish(struct df_parquet_writer *writer, struct df_error *error); /* writes the footer */
+void df_parquet_writer_close(struct df_parquet_writer *writer);                         /* frees; NULL is fine */
+
+#endif

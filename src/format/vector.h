@@ -1,0 +1,50 @@
+/* Some rows of one column, decoded: plain arrays that a format fills and an engine reads.
+ *
+ * Owned by whoever made it (a scan); valid until that scan's next step. Values at null rows are unspecified but readable
+ * (bytes: the empty slice; codes: 0 when the dictionary has an entry). */
+#ifndef DF_FORMAT_VECTOR_H
+#define DF_FORMAT_VECTOR_H
+
+#include "base/slice.h"
+
+enum df_vector_kind {
+    DF_VECTOR_BOOL,  /* bools: 0 or 1 */
+    DF_VECTOR_INT64, /* int64s: every integer width, times and dates, widened */
+    DF_VECTOR_FLOAT64,
+    DF_VECTOR_BYTES, /* bytes: strings and binary */
+    DF_VECTOR_CODES, /* codes into `dictionary`, each checked to be below its count */
+};
+
+/* The distinct values behind codes. `serial` is unique within a scan, so that work done once per dictionary entry can be
+ * kept until the serial changes. Entries are not necessarily distinct: a hostile file may repeat them. */
+struct df_dictionary {
+    uint64_t serial;
+    uint32_t count;
+    enum df_vector_kind kind; /* INT64, FLOAT64 or BYTES */
+    union {
+        const int64_t *int64s;
+        const double *float64s;
+        const struct df_slice *bytes;
+    } values;
+};
+
+struct df_vector {
+    enum df_vector_kind kind;
+    uint32_t row_count;
+    const uint8_t *valid; /* one byte per row, 1: a value, 0: null; NULL: no nulls */
+    union {
+        const uint8_t *bools;
+        const int64_t *int64s;
+        const double *float64s;
+        const struct df_slice *bytes;
+        const uint32_t *codes;
+    } values;
+    const struct df_dictionary *dictionary; /* of CODES */
+};
+
+static inline bool df_vector_is_null(const struct df_vector *vector, uint32_t row)
+{
+    return vector->valid && !vector->valid[row];
+}
+
+#endif
