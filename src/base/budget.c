@@ -15,8 +15,8 @@ void df_budget_init(struct df_budget *budget, uint64_t limit_bytes)
 static void note_peak(struct df_budget *budget, uint64_t used)
 {
     uint64_t peak = atomic_load_explicit(&budget->peak_bytes, memory_order_relaxed);
-    while (used > peak && !atomic_compare_exchange_weak_explicit(&budget->peak_bytes, &peak, used,
-                                                                 memory_order_relaxed, memory_order_relaxed)) {
+    while (used > peak && !atomic_compare_exchange_weak_explicit(&budget->peak_bytes, &peak, used, memory_order_relaxed,
+                                                                 memory_order_relaxed)) {
     }
 }
 
@@ -24,7 +24,7 @@ static bool take_within(struct df_budget *budget, uint64_t bytes, uint64_t limit
 {
     uint64_t used = atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
     do {
-        if (limit && (bytes > limit || used > limit - bytes))
+        if (bytes > limit || used > limit - bytes)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&budget->used_bytes, &used, used + bytes, memory_order_relaxed,
                                                     memory_order_relaxed));
@@ -34,19 +34,21 @@ static bool take_within(struct df_budget *budget, uint64_t bytes, uint64_t limit
 
 bool df_budget_take(struct df_budget *budget, uint64_t bytes)
 {
-    return !budget || take_within(budget, bytes, budget->limit_bytes);
+    return !budget || take_within(budget, bytes, budget->limit_bytes ? budget->limit_bytes : UINT64_MAX);
 }
 
 bool df_budget_take_share(struct df_budget *budget, uint64_t bytes, unsigned percent)
 {
     assert(percent <= 100);
-    return !budget || take_within(budget, bytes, budget->limit_bytes / 100 * percent);
+    if (!budget || budget->limit_bytes == 0)
+        return df_budget_take(budget, bytes);
+    return take_within(budget, bytes, (uint64_t)((unsigned __int128)budget->limit_bytes * percent / 100));
 }
 
 void df_budget_force(struct df_budget *budget, uint64_t bytes)
 {
     if (budget)
-        (void)take_within(budget, bytes, 0);
+        (void)take_within(budget, bytes, UINT64_MAX);
 }
 
 void df_budget_give(struct df_budget *budget, uint64_t bytes)

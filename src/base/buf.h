@@ -15,9 +15,9 @@ struct df_buf {
     bool failed;
 };
 
-void df_buf_dispose(struct df_buf *buf);                   /* frees the memory; buf is empty afterwards */
-void df_buf_clear(struct df_buf *buf);                     /* keeps the memory, forgets the content and the failure */
-void df_buf_move(struct df_buf *to, struct df_buf *from);  /* disposes of *to; from is empty afterwards */
+void df_buf_dispose(struct df_buf *buf);                    /* frees the memory; buf is empty afterwards */
+void df_buf_clear(struct df_buf *buf);                      /* keeps the memory, forgets the content and the failure */
+void df_buf_move(struct df_buf *to, struct df_buf *from);   /* disposes of *to; from is empty afterwards */
 bool df_buf_reserve(struct df_buf *buf, size_t more_bytes); /* false (and failed) when that much cannot be had */
 
 void df_buf_put(struct df_buf *buf, const void *data, size_t size);

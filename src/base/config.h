@@ -19,7 +19,7 @@ enum df_option_type {
 };
 
 struct df_option {
-    const char *name;               /* "memory.limit"; the environment name DAYFLY_MEMORY_LIMIT follows from it */
+    const char *name; /* "memory.limit"; the environment name DAYFLY_MEMORY_LIMIT follows from it */
     enum df_option_type type;
     const char *default_text;       /* as a user would write it; NULL: worked out at run time, see `help` */
     const char *flag;               /* "--memory", or NULL when there is no flag of its own */
@@ -53,16 +53,17 @@ int df_config_register(struct df_config *config, const struct df_option *rows, s
 int df_config_set(struct df_config *config, const char *name, const char *text, enum df_config_source source,
                   struct df_error *error);
 
-/* Reads the environment (an array like environ). Unknown DAYFLY_… names are logged as warnings, not errors. */
+/* Reads the environment (an array like environ). The own name counts before the further ones; a variable that is set to
+ * nothing counts as not set. Unknown DAYFLY_… names are logged as warnings, not errors. */
 int df_config_load_environment(struct df_config *config, char *const *environment, struct df_error *error);
-/* Nested mappings become dotted names; an unknown name is an error with line and the nearest known name. */
+/* Nested mappings become dotted names; an unknown name is an error with line and the nearest known name. A value of
+ * nothing (`name:`, null) counts as not given, a list is an error. settings.json alike. At most 1 MiB each. */
 int df_config_load_yaml(struct df_config *config, struct df_slice text, const char *origin, struct df_error *error);
-int df_config_load_settings(struct df_config *config, struct df_slice json, const char *origin,
-                            struct df_error *error);
+int df_config_load_settings(struct df_config *config, struct df_slice json, const char *origin, struct df_error *error);
 
 /* Values. The name must be registered with that type (asserted). */
 bool df_config_bool(const struct df_config *config, const char *name);
-int64_t df_config_int(const struct df_config *config, const char *name); /* INT; SIZE in bytes; DURATION in ms */
+int64_t df_config_int(const struct df_config *config, const char *name);      /* INT; SIZE in bytes; DURATION in ms */
 const char *df_config_text(const struct df_config *config, const char *name); /* TEXT, CHOICE; NULL when it has none */
 bool df_config_has(const struct df_config *config, const char *name);         /* a value, be it the default's */
 enum df_config_source df_config_source(const struct df_config *config, const char *name);
@@ -72,7 +73,8 @@ const char *df_config_source_name(enum df_config_source source);
 size_t df_config_count(const struct df_config *config);
 const struct df_option *df_config_row(const struct df_config *config, size_t index);
 const struct df_option *df_config_find_flag(const struct df_config *config, const char *flag); /* NULL when unknown */
-void df_config_put_value(const struct df_config *config, const char *name, struct df_buf *out); /* as text, secrets hidden */
+void df_config_put_value(const struct df_config *config, const char *name,
+                         struct df_buf *out); /* as text, secrets hidden */
 
 /* Parsing by itself, for other texts with units. */
 int df_parse_size(const char *text, uint64_t *bytes, struct df_error *error);

@@ -1,3 +1,4 @@
+#define DF_ERROR_DEFINED_HERE
 #include "base/error.h"
 
 #include <errno.h>
@@ -98,9 +99,8 @@ int df_error_set_errno(struct df_error *error, int errno_value, const char *form
 {
     if (!error)
         return -1;
-    char text[128];
-    if (strerror_r(errno_value, text, sizeof text) != 0)
-        snprintf(text, sizeof text, "error %d", errno_value);
+    char buffer[128];
+    const char *text = strerror_r(errno_value, buffer, sizeof buffer); /* GNU's, which may leave the buffer alone */
     va_list arguments;
     va_start(arguments, format);
     fill(error, kind_of_errno(errno_value), format, arguments);
@@ -121,8 +121,9 @@ int df_error_prefix(struct df_error *error, const char *format, ...)
     va_start(arguments, format);
     int used = vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    cut_on_character(error->message, sizeof error->message, used);
     if (used < 0 || (size_t)used >= sizeof error->message)
-        used = (int)sizeof error->message - 1;
+        return -1; /* nothing of the old message fits */
     size_t left = sizeof error->message - (size_t)used;
     int wanted = snprintf(error->message + used, left, ": %s", message);
     cut_on_character(error->message + used, left, wanted);

@@ -4,7 +4,8 @@
  * with what was expected and what was found; callers clean up and pass it on (df_error_prefix may say where).
  * A caller's own mistake is an assert, bad data is an error.
  *
- * Kind, HTTP status, exit code and "retried by the job" are one table (error.c; source: the contracts of the core, §7). */
+ * Kind, HTTP status, exit code and "retried by the job" are one table (error.c; source: the contracts of the core, §7).
+ */
 #ifndef DF_BASE_ERROR_H
 #define DF_BASE_ERROR_H
 
@@ -34,7 +35,8 @@ enum { DF_ERROR_MESSAGE_BYTES = 1024 };
 struct df_error {
     enum df_error_kind kind;
     bool retryable;                       /* default by kind; who fills it may clear it */
-    char message[DF_ERROR_MESSAGE_BYTES]; /* for a human, one sentence, NUL-terminated, cut on a character when too long */
+    char message[DF_ERROR_MESSAGE_BYTES]; /* for a human, one sentence, NUL-terminated, cut on a character when too long
+                                           */
 };
 
 /* Fills error (if not NULL) and returns -1, so that `return df_error_set(...)` is the whole of a failure. */
@@ -52,12 +54,21 @@ int df_error_prefix(struct df_error *error, const char *format, ...) __attribute
 /* The standing answer to a failed allocation: exhausted, "out of memory <while doing what>". */
 int df_error_no_memory(struct df_error *error, const char *doing);
 
+/* clang's analyzer does not look into other files: without these it follows paths on which a failure was reported and 0
+ * returned. Compilers never see them. */
+#if defined(__clang_analyzer__) && !defined(DF_ERROR_DEFINED_HERE)
+#define df_error_set(...)       (df_error_set(__VA_ARGS__), -1)
+#define df_error_set_errno(...) (df_error_set_errno(__VA_ARGS__), -1)
+#define df_error_prefix(...)    (df_error_prefix(__VA_ARGS__), -1)
+#define df_error_no_memory(...) (df_error_no_memory(__VA_ARGS__), -1)
+#endif
+
 void df_error_clear(struct df_error *error);
 
-const char *df_error_name(enum df_error_kind kind);        /* "not_found"; "none" */
-int df_error_http_status(enum df_error_kind kind);         /* 200 for none */
-int df_error_exit_code(enum df_error_kind kind);           /* 0 for none */
-bool df_error_kind_retried(enum df_error_kind kind);       /* default of `retryable` */
-enum df_error_kind df_error_kind_parse(const char *name);  /* DF_ERROR_NONE when the name is not on the list */
+const char *df_error_name(enum df_error_kind kind);       /* "not_found"; "none" */
+int df_error_http_status(enum df_error_kind kind);        /* 200 for none */
+int df_error_exit_code(enum df_error_kind kind);          /* 0 for none */
+bool df_error_kind_retried(enum df_error_kind kind);      /* default of `retryable` */
+enum df_error_kind df_error_kind_parse(const char *name); /* DF_ERROR_NONE when the name is not on the list */
 
 #endif

@@ -36,7 +36,8 @@ struct df_json_limits {
 };
 extern const struct df_json_limits df_json_default_limits; /* 100 MiB, 512 levels, 20 M values */
 
-/* Exactly one value, white space around it. Fails with invalid ("line 3, column 14: …") or too_large. */
+/* Exactly one value, white space around it; limits NULL: the default ones. Fails with invalid ("line 3, column 14: …"),
+ * too_large or exhausted; *out is NULL then. */
 int df_json_parse(struct df_slice text, const struct df_json_limits *limits, struct df_arena *arena,
                   struct df_json **out, struct df_error *error);
 

@@ -35,7 +35,7 @@ void df_log_fields(enum df_log_level level, const char *event, const struct df_l
 #define df_log(level, event, ...)                                                                                      \
     do {                                                                                                               \
         if (df_log_enabled(level))                                                                                     \
-            df_log_fields((level), (event), (const struct df_log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.name = 0}});   \
+            df_log_fields((level), (event), (const struct df_log_field[]){__VA_ARGS__ __VA_OPT__(, ){.name = 0}});     \
     } while (0)
 
 #endif

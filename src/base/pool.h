@@ -1,8 +1,8 @@
 /* Threads for work that may block: a coordinator's plan, fold, finish, SQLite, large bodies.
  *
- * A call is intrusive (the caller owns struct df_pool_call and keeps it until `done` ran), so submitting never fails and
- * never blocks. `fn` runs on a pool thread; then `done` is handed to the poster, which runs it on the coordinator's loop.
- * Nothing that runs on the pool may wait for something that needs the pool.
+ * A call is intrusive (the caller owns struct df_pool_call and keeps it until `done` ran), so submitting never fails
+ * and never blocks. `fn` runs on a pool thread; then `done` is handed to the poster, which runs it on the coordinator's
+ * loop. Nothing that runs on the pool may wait for something that needs the pool.
  *
  * A pool of 0 threads runs fn inside df_pool_call itself and still posts done: what a test needs to have one order of
  * events per seed. */

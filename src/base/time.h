@@ -1,7 +1,7 @@
 /* The only clock. Everything that waits or measures asks here, so that a test can stop time or let it jump.
  *
- * Monotonic time (ns since some start) for waiting and measuring, wall clock (ms since 1970) for what leaves the process.
- * Thread: any; the seam is for tests and is set while no other thread runs. */
+ * Monotonic time (ns since some start) for waiting and measuring, wall clock (ms since 1970) for what leaves the
+ * process. Thread: any; the seam is for tests and is set while no other thread runs. */
 #ifndef DF_BASE_TIME_H
 #define DF_BASE_TIME_H
 

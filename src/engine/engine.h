@@ -74,15 +74,16 @@ struct df_query {
     struct df_counter counters[DF_QUERY_COUNTERS];
 };
 
+/* At most DF_QUERY_COUNTERS different names. */
 void df_query_count(struct df_query *query, const char *name, uint64_t add);
 uint64_t df_query_counter(const struct df_query *query, const char *name); /* 0 when never counted */
 
 /* ---- planning ---- */
 
-/* What one call of plan may give. plan emits at most `room` parts and says whether more will come; it may list, but does
- * not read data and never waits. */
+/* What one call of plan may give. plan emits at most `room` parts and says whether more will come; it may list, but
+ * does not read data and never waits. */
 struct df_plan {
-    uint32_t room; /* parts that may still be added in this call */
+    uint32_t room; /* parts that may still be added in this call; df_plan_add counts it down */
 
     /* Of the whole stage; set on its first call, before the first part. */
     uint32_t sections;       /* K of an exchange whose sections the parts of this stage write; 0: none */
@@ -97,7 +98,8 @@ struct df_plan {
 enum { DF_PLAN_END = 0, DF_PLAN_MORE = 1 };
 enum { DF_FOLD_MORE = 0, DF_FOLD_ENOUGH = 1 };
 
-/* Adds a part; everything in it is copied, stage and index are set by the job. invalid when detail is too large. */
+/* Adds a part; everything in it is copied, stage and index are set by the job. invalid when detail is too large;
+ * internal when there is no room, or the range ends before it begins. */
 int df_plan_add(struct df_plan *plan, const struct df_part *part, struct df_error *error);
 
 /* ---- running (worker) ---- */
@@ -124,10 +126,10 @@ struct df_task {
     struct df_budget *budget;
     struct df_deadline deadline;
     const atomic_bool *cancelled;
-    uint32_t sections;     /* K that parts of this task write; 0: none */
-    uint32_t threads;      /* how many parts may run at once in this process */
-    struct df_arena arena; /* lives as long as the task; used by task_begin only */
-    void *state;           /* the engine's, made by task_begin, read-only for run */
+    uint32_t sections;                 /* K that parts of this task write; 0: none */
+    uint32_t threads;                  /* how many parts may run at once in this process */
+    struct df_arena arena;             /* lives as long as the task; used by task_begin only */
+    void *state;                       /* the engine's, made by task_begin, read-only for run */
     struct df_task_exchange *exchange; /* the executor's */
 };
 
@@ -140,8 +142,9 @@ int df_task_check(const struct df_task *task, struct df_error *error);
  * A stage whose plan says `sections = K` writes K sections per part; parts of the next stage read runs of neighbouring
  * sections [range_begin, range_end) of all producers. Implemented by the executor. */
 
-/* Appends bytes to a section of this part. Any order of sections, any number of times; a section reads back in the order
- * of its appends. Thread: the one that runs the part. Fails with exhausted (memory and temporary folder both full). */
+/* Appends bytes to a section of this part. Any order of sections, any number of times; a section reads back in the
+ * order of its appends. Thread: the one that runs the part. Fails with exhausted (memory and temporary folder both
+ * full). */
 int df_task_section_write(struct df_task *task, const struct df_part *part, uint32_t section, struct df_slice bytes,
                           struct df_error *error);
 

@@ -1,5 +1,5 @@
-/* Where an engine puts its answer. It takes blobs, never blocks, and breaks the stream when the query fails, so that what
- * was sent cannot look complete.
+/* Where an engine puts its answer. It takes blobs, never blocks, and breaks the stream when the query fails, so that
+ * what was sent cannot look complete.
  *
  * `put` and `abort` come from whichever thread runs fold or finish, one at a time. `full` is asked by the job before it
  * starts another fold; a writer that was full posts `drained` to the job when it is below its low-water mark. */
@@ -30,7 +30,8 @@ static inline int df_writer_put(struct df_writer *writer, struct df_buf *blob, s
     return writer->ops->put(writer, blob, error);
 }
 
-/* A writer that collects the answer in memory. Never full; more than limit_bytes is too_large. */
+/* A writer that collects the answer in memory. Never full; more than limit_bytes (0: any) is too_large. An aborted one
+ * keeps nothing. */
 struct df_memory_writer {
     struct df_writer writer;
     struct df_buf content;

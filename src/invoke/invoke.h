@@ -1,6 +1,6 @@
 /* How a batch reaches a worker and its answers come back. An invoker knows no engine; it owns the request (connection,
- * pacing, sending again what was surely not received, turning answers into error kinds) and nothing about parts: batches,
- * attempts, retries, hedges and which answer wins are the job's.
+ * pacing, sending again what was surely not received, turning answers into error kinds) and nothing about parts:
+ * batches, attempts, retries, hedges and which answer wins are the job's.
  *
  * Thread: everything here, callbacks too, on the loop. */
 #ifndef DF_INVOKE_INVOKE_H

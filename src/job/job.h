@@ -1,10 +1,11 @@
 /* A job: one query from its plan to its answer, over any invoker.
  *
- * The job plans stages, packs parts into batches, follows attempts, retries what may be retried, hedges stragglers, folds
- * answers in part order within a window of memory, carries sections from stage to stage, keeps deadline, ceilings,
- * progress and statistics. It never looks inside a part.
+ * The job plans stages, packs parts into batches, follows attempts, retries what may be retried, hedges stragglers,
+ * folds answers in part order within a window of memory, carries sections from stage to stage, keeps deadline,
+ * ceilings, progress and statistics. It never looks inside a part.
  *
- * Thread: the loop's, for every call and callback here. plan, fold, finish and query_end run on the pool. */
+ * Thread: the loop's, for every call and callback here. plan, fold, finish and query_end run on the pool, and so do
+ * `finish` and `abort` of the writer, one of which is called once; the writer must not call `drained` after either. */
 #ifndef DF_JOB_JOB_H
 #define DF_JOB_JOB_H
 
@@ -26,8 +27,8 @@ struct df_job_options {
     struct df_pool *pool;
     struct df_store *store;
     struct df_budget *budget;
-    struct df_invoker *invoker; /* of ordinary parts */
-    struct df_invoker *local;   /* threads of this process: parts with DF_PART_LOCAL, and the fallback */
+    struct df_invoker *invoker;   /* of ordinary parts */
+    struct df_invoker *local;     /* threads of this process: parts with DF_PART_LOCAL, and the fallback */
     struct df_progress *progress; /* may be NULL */
 
     uint64_t memory_limit_bytes; /* of one worker; handed to the engine */
@@ -39,12 +40,12 @@ struct df_job_options {
     uint32_t attempts;        /* per part, at least 1; `internal` is retried once at most */
     int64_t retry_delay_ms;   /* first delay; doubles up to 32 times, with jitter */
     int64_t hedge_after_ms;   /* never hedge earlier; 0: no hedging */
-    uint64_t reorder_bytes;   /* window of answers ahead of the fold */
-    uint32_t plan_room;       /* parts asked of one plan call */
+    uint64_t reorder_bytes;   /* window of answers ahead of the fold; 0: 256 MB */
+    uint32_t plan_room;       /* parts asked of one plan call at most; 0: 1024 */
     uint64_t bytes_ceiling;   /* predicted bytes of all parts; 0: none; above: exhausted */
     double cost_ceiling;      /* dollars; 0: none */
     bool fallback_to_threads; /* a part whose last attempt failed in a retryable way runs once more on `local` */
-    uint64_t seed;            /* of the jitter and the id; 0: from the clock */
+    uint64_t seed;            /* of the jitter and the id; 0: from the system */
 };
 
 /* Rows of the options table that fill these (job.attempts, job.timeout, …). */
@@ -67,16 +68,17 @@ struct df_job_stats {
     int64_t total_ns, plan_ns, fold_ns;
 };
 
-/* The end. error is NULL exactly when end is DF_END_DONE. Called once; nothing of the job runs afterwards: no part is in
- * flight, nothing is left under its prefix. The job may be freed by it. */
+/* The end. error is NULL exactly when end is DF_END_DONE. Called once; nothing of the job runs afterwards: no part is
+ * in flight, nothing is left under its prefix. The job may be freed by it. */
 typedef void df_job_end_fn(void *ctx, struct df_job *job, enum df_end end, const struct df_error *error);
 
 int df_job_start(struct df_job **job, const struct df_job_options *options, df_job_end_fn *on_end, void *ctx,
                  struct df_error *error);
-/* Ends it early; on_end still comes, with DF_END_CANCELLED. Fine at any time. */
+/* Ends it early; on_end still comes, with DF_END_CANCELLED. Fine at any time; once the answer is complete or the query
+ * has failed for another reason, that end stands. */
 void df_job_cancel(struct df_job *job);
 const struct df_job_stats *df_job_statistics(const struct df_job *job);
 const struct df_query *df_job_query(const struct df_job *job); /* its counters */
-void df_job_free(struct df_job *job); /* only after on_end has been called */
+void df_job_free(struct df_job *job);                          /* only after on_end has been called */
 
 #endif

@@ -1,4 +1,43 @@
-int main(void)
+/* The program `dayfly`: the one file that knows every engine, every command and every option. */
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "engine/funnel/funnel.h"
+#include "invoke/lambda.h"
+#include "job/job.h"
+
+#include <unistd.h>
+
+#ifndef DAYFLY_COMMIT
+#define DAYFLY_COMMIT ""
+#endif
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+int main(int argc, char **argv)
 {
-    return 0;
+    const struct df_engine *const engines[] = {&df_engine_funnel};
+    const struct df_cli_command *const commands[] = {
+        &df_command_funnel, &df_command_generate, &df_command_emulate,
+        &df_command_config, &df_command_help,     &df_command_version,
+    };
+    const struct df_cli_options options[] = {
+        {df_cli_option_rows, df_cli_option_count},
+        {df_job_option_rows, df_job_option_count},
+        {df_invoke_lambda_option_rows, df_invoke_lambda_option_count},
+    };
+    const struct df_cli_program program = {
+        .version = DAYFLY_VERSION,
+        .commit = DAYFLY_COMMIT,
+        .compiler = COMPILER,
+        .commands = commands,
+        .command_count = sizeof commands / sizeof *commands,
+        .engines = engines,
+        .engine_count = sizeof engines / sizeof *engines,
+        .options = options,
+        .options_count = sizeof options / sizeof *options,
+    };
+    return df_cli_main(&program, argc, argv, environ);
 }

@@ -17,6 +17,7 @@ struct df_loop {
     /* A binary heap by time; equal times run in the order of arming, so that a test's order is the seed's. */
     struct df_timer **heap; /* [1..heap_count] */
     size_t heap_count, heap_capacity;
+    uint64_t armed_count; /* timers ever armed: gives each its order */
 
     pthread_mutex_t mutex;
     struct {
@@ -32,9 +33,14 @@ static void heap_place(struct df_loop *loop, size_t index, struct df_timer *time
     timer->heap_index = index;
 }
 
+static bool runs_before(const struct df_timer *a, const struct df_timer *b)
+{
+    return a->at_mono_ns != b->at_mono_ns ? a->at_mono_ns < b->at_mono_ns : a->order < b->order;
+}
+
 static void heap_up(struct df_loop *loop, size_t index, struct df_timer *timer)
 {
-    for (; index > 1 && loop->heap[index / 2]->at_mono_ns > timer->at_mono_ns; index /= 2)
+    for (; index > 1 && runs_before(timer, loop->heap[index / 2]); index /= 2)
         heap_place(loop, index, loop->heap[index / 2]);
     heap_place(loop, index, timer);
 }
@@ -45,9 +51,9 @@ static void heap_down(struct df_loop *loop, size_t index, struct df_timer *timer
         size_t child = index * 2;
         if (child > loop->heap_count)
             break;
-        if (child < loop->heap_count && loop->heap[child + 1]->at_mono_ns < loop->heap[child]->at_mono_ns)
+        if (child < loop->heap_count && runs_before(loop->heap[child + 1], loop->heap[child]))
             child++;
-        if (loop->heap[child]->at_mono_ns >= timer->at_mono_ns)
+        if (!runs_before(loop->heap[child], timer))
             break;
         heap_place(loop, index, loop->heap[child]);
         index = child;
@@ -64,7 +70,7 @@ void df_timer_stop(struct df_loop *loop, struct df_timer *timer)
     struct df_timer *moved = loop->heap[loop->heap_count--];
     if (moved == timer)
         return;
-    if (index > 1 && loop->heap[index / 2]->at_mono_ns > moved->at_mono_ns)
+    if (index > 1 && runs_before(moved, loop->heap[index / 2]))
         heap_up(loop, index, moved);
     else
         heap_down(loop, index, moved);
@@ -84,6 +90,7 @@ bool df_timer_start(struct df_loop *loop, struct df_timer *timer, struct df_dead
         loop->heap_capacity = capacity;
     }
     timer->at_mono_ns = at.mono_ns;
+    timer->order = loop->armed_count++;
     loop->heap_count++;
     heap_up(loop, loop->heap_count, timer);
     return true;
@@ -93,7 +100,9 @@ static bool run_due_timers(struct df_loop *loop)
 {
     bool ran = false;
     int64_t now = df_time_mono_ns();
-    while (loop->heap_count && !loop->stopping && loop->heap[1]->at_mono_ns <= now) {
+    uint64_t armed_before = loop->armed_count; /* a timer that arms itself again for now waits for the next round */
+    while (loop->heap_count && !loop->stopping && loop->heap[1]->at_mono_ns <= now &&
+           loop->heap[1]->order < armed_before) {
         struct df_timer *timer = loop->heap[1];
         df_timer_stop(loop, timer);
         timer->fn(timer->ctx);
@@ -185,7 +194,8 @@ int df_loop_create(struct df_loop **out, enum df_loop_time time, struct df_error
     }
     if (!loop->wake_event || !loop->sleep_event || event_add(loop->wake_event, NULL) != 0) {
         df_loop_free(loop);
-        return df_error_set(error, DF_ERROR_EXHAUSTED, "cannot create an event loop (file descriptors or memory short)");
+        return df_error_set(error, DF_ERROR_EXHAUSTED,
+                            "cannot create an event loop (file descriptors or memory short)");
     }
     *out = loop;
     return 0;

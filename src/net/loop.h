@@ -30,8 +30,10 @@ struct df_timer {
     void *ctx;
     int64_t at_mono_ns;
     size_t heap_index; /* the loop's; 0: not armed */
+    uint64_t order;    /* the loop's */
 };
-/* Arms (or moves) a timer; fn runs once, on the loop, not inside this call. false when memory is short. */
+/* Arms (or moves) a timer; fn runs once, on the loop, not inside this call. Timers of equal times run in the order of
+ * arming. false when memory is short. */
 bool df_timer_start(struct df_loop *loop, struct df_timer *timer, struct df_deadline at);
 void df_timer_stop(struct df_loop *loop, struct df_timer *timer); /* fine when it is not armed */
 

@@ -33,5 +33,6 @@ struct df_store_backend {
 };
 
 int df_store_file_create(struct df_store_backend **backend, struct df_error *error);
+int df_store_s3_create(struct df_store_backend **backend, struct df_error *error);
 
 #endif

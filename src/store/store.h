@@ -4,8 +4,8 @@
  * once. Errors: not_found, denied, conflict (an etag that no longer fits), corrupt, exhausted, timeout, cancelled;
  * each message names the URI.
  *
- * A URI is `file:///absolute/path`, a plain path (relative to the working directory), or `scheme://…` of another backend;
- * an unknown scheme is `unsupported`. */
+ * A URI is `file:///absolute/path`, a plain path (relative to the working directory), or `scheme://…` of another
+ * backend; an unknown scheme is `unsupported`. */
 #ifndef DF_STORE_STORE_H
 #define DF_STORE_STORE_H
 
@@ -35,7 +35,9 @@ int df_store_head(struct df_store *store, const char *uri, struct df_object *out
 
 /* Listing: what a PATH of a command line means. One object; everything below a directory or prefix (`recursive`) whose
  * name matches `pattern` ("*.parquet"; NULL: all; hidden names, those with '.' or '_' in front, are left out, as
- * writers of lakes put their markers there); or a glob (*, ?, [a-z], ** for any depth) in the last parts of the path.
+ * writers of lakes put their markers there); or a glob (*, ?, [a-z], ** for any depth) in the last parts of the path:
+ * files that fit it, and what is below directories that fit it. A name that exists as it is written is no glob. A glob
+ * that nothing fits gives an empty listing; a missing object or directory is not_found.
  * Objects come in byte order of their paths relative to the place that is listed. */
 struct df_store_listing;
 struct df_list_options {
@@ -64,12 +66,14 @@ struct df_read {
     const atomic_bool *cancelled; /* NULL: never; looked at between pieces */
 };
 
-/* A piece of item `item`: bytes [offset, offset + piece.size) of the item's range. Valid during the call only. Pieces of
- * one item come in order; items come interleaved in any order. Anything but 0 ends the read with that error. */
+/* A piece of item `item`: bytes [offset, offset + piece.size) of the item's range. Valid during the call only. Pieces
+ * of one item come in order; items come interleaved in any order. Anything but 0 ends the read with that error. */
 typedef int df_piece_fn(void *ctx, size_t item, uint64_t offset, struct df_slice piece, struct df_error *error);
 
-/* Reads ranges of any number of objects, near ones of one object coalesced, several requests in flight where that helps.
- * Pieces are handed over on this thread before the call returns; after a failure no further piece comes. */
+/* Reads ranges of any number of objects of one scheme (else invalid), near ones of one object coalesced, several
+ * requests in flight where that helps. Pieces are handed over on this thread before the call returns; after a failure
+ * no further piece comes. An item of 0 bytes gets no piece, but its place is checked. An object that changes while it
+ * is read is a conflict, told at the latest at the end: until then nothing may be concluded from the pieces. */
 int df_store_read(struct df_store *store, const struct df_read *read, df_piece_fn *piece, void *ctx,
                   struct df_error *error);
 
@@ -95,7 +99,7 @@ struct df_put {
     const char *etag;
 };
 /* All or nothing: readers see the old object or the whole new one. Missing directories are made. A failure leaves
- * nothing behind. etag_out may be NULL. */
+ * nothing behind. etag_out may be NULL. Files are not synced to the disk: a power cut may lose what was just put. */
 int df_store_put(struct df_store *store, const struct df_put *put, char etag_out[DF_ETAG_BYTES],
                  struct df_error *error);
 

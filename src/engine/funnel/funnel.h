@@ -10,11 +10,12 @@
  *
  * Answer: {"query": {"matchingGroups": n, "matchingGroupRows": n},
  *          "funnel": {"sequence": [{"matchingGroups": n, "matchingGroupRows": n, "aggregations": null}, …],
- *                     "endAggregations": null}} (one line).
+ *                     "endAggregations": null}} (one line, no line break behind it);
+ * a step that has a name shows it in front: {"name": "cart", "matchingGroups": …}.
  * Counters: scannedRows, scannedGroups, rowsWithoutGroup, parts, totalSize.
  *
- * Meaning: a step matches a row by its filter; a user reaches step k if rows r1..rk with strictly increasing times match
- * steps 1..k. Rows without a user are ignored and counted; a row without time can only be step 1. */
+ * Meaning: a step matches a row by its filter; a user reaches step k if rows r1..rk with strictly increasing times
+ * match steps 1..k. Rows without a user are ignored and counted; a row without time can only be step 1. */
 #ifndef DF_ENGINE_FUNNEL_FUNNEL_H
 #define DF_ENGINE_FUNNEL_FUNNEL_H
 

@@ -3,8 +3,8 @@
  * Source of the format: the parquet-format repository of Apache (README, Encodings.md, Compression.md, parquet.thrift).
  * What is read: flat columns of BOOLEAN, INT32, INT64, DOUBLE and BYTE_ARRAY; PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY,
  * RLE levels; data pages v1; codecs none and snappy. A file with anything else opens, and only a scan of such a column
- * fails, as unsupported, naming column and feature. What is not a Parquet file, or lies about itself, is corrupt, naming
- * file, row group, column and page.
+ * fails, as unsupported, naming column and feature. What is not a Parquet file, or lies about itself, is corrupt,
+ * naming file, row group, column and page.
  *
  * Every size and count of a file is checked against what is there before it is used. */
 #ifndef DF_FORMAT_PARQUET_PARQUET_H
@@ -45,9 +45,9 @@ struct df_parquet_column {
     const char *name; /* path with dots: "a.b" for a field of a struct */
     enum df_parquet_physical physical;
     enum df_parquet_meaning meaning;
-    bool optional;             /* may hold nulls (max definition level 1) */
-    enum df_vector_kind kind;  /* what a scan gives (BYTES stands for BYTES or CODES); meaningless if `unsupported` */
-    const char *unsupported;   /* NULL, or the feature that stands in the way: "FIXED_LEN_BYTE_ARRAY", "repeated" */
+    bool optional;            /* may hold nulls (max definition level 1) */
+    enum df_vector_kind kind; /* what a scan gives (BYTES stands for BYTES or CODES); meaningless if `unsupported` */
+    const char *unsupported;  /* NULL, or the feature that stands in the way: "FIXED_LEN_BYTE_ARRAY", "repeated" */
 };
 
 /* Bounds of an integer column in one row group, present when the writer gave them and they can be trusted. */
@@ -61,8 +61,8 @@ struct df_parquet_file;
 struct df_parquet_open {
     struct df_store *store;
     const char *uri;
-    const char *etag;     /* NULL or "": the file as it is now */
-    uint64_t size_bytes;  /* 0: ask the store */
+    const char *etag;    /* NULL or "": the file as it is now */
+    uint64_t size_bytes; /* 0: ask the store */
     struct df_budget *budget;
     struct df_deadline deadline;
     const atomic_bool *cancelled;
@@ -102,7 +102,9 @@ struct df_parquet_scan_options {
     const atomic_bool *cancelled;
 };
 
-enum { DF_PARQUET_BATCH_ROWS = 8192 }; /* at most so many rows in one step: three 8-byte columns of it fit the L2 cache */
+enum {
+    DF_PARQUET_BATCH_ROWS = 8192
+}; /* at most so many rows in one step: three 8-byte columns of it fit the L2 cache */
 
 /* unsupported when a column or one of its chunks has a feature that is not read. The file must outlive the scan. */
 int df_parquet_scan_open(struct df_parquet_scan **scan, struct df_parquet_file *file,
@@ -133,8 +135,8 @@ struct df_parquet_write_options {
     const struct df_parquet_write_column *columns;
     uint32_t column_count;
     enum df_parquet_codec codec;
-    uint32_t row_group_rows; /* 0: 1,048,576 */
-    uint32_t page_bytes;     /* 0: 1 MiB before compression */
+    uint32_t row_group_rows;                     /* 0: 1,048,576 */
+    uint32_t page_bytes;                         /* 0: 1 MiB before compression */
     const struct df_parquet_key_value *metadata; /* "dayfly.groups" = "whole" says that each user is in one file */
     uint32_t metadata_count;
 };

@@ -1,0 +1,50 @@
+# The words people type. Each sets up what it needs (Debian packages, only when missing) and hands over to scripts/.
+# `make help` shows them; everything that is made lies in build/.
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test test-all bench fuzz soak check-fresh format lint clean help
+
+build: ## the program: build/release/dayfly, static; the same as `make` alone
+	@scripts/setup.sh build
+	@scripts/build.sh release dayfly
+
+demo: build ## 1,000,000 made-up shoppers, and how many of them view, fill a cart, buy (the second time takes seconds)
+	@scripts/demo.sh
+
+test: ## unit, contract and end-to-end tests
+	@scripts/setup.sh build test
+	@scripts/test.sh
+
+test-all: test ## test, lint, the tests under the sanitizers, 20 s of every fuzz target
+	@scripts/setup.sh build test lint
+	@scripts/test-all.sh
+
+bench: ## this funnel beside DuckDB's: CPU per row, one thread
+	@scripts/setup.sh build test
+	@scripts/build.sh release dayfly
+	@build/venv/bin/python bench/bench.py
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (60); findings in build/fuzz-findings
+	@scripts/setup.sh build lint
+	@scripts/fuzz.sh
+
+soak: ## SOAK_MINUTES (30) of random seeds, fuzzing, interrupted and killed runs
+	@scripts/setup.sh build test lint
+	@scripts/soak.sh
+
+check-fresh: ## README's first steps on an empty Debian 12 (a chroot; needs root, checks the last commit)
+	@scripts/check-fresh.sh
+
+format: ## clang-format over all C sources
+	@scripts/setup.sh lint
+	@scripts/format.sh
+
+lint: ## layers, format, warnings of gcc and clang, clang-tidy
+	@scripts/setup.sh build test lint
+	@scripts/lint.sh
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,90 @@
+#!/bin/sh
+# Installs what the words of the Makefile need: scripts/setup.sh build | test | lint | fresh …
+# Debian packages are installed only when missing, so a second run needs neither network nor root; Python's go to
+# build/venv. DAYFLY_SETUP=skip trusts the machine as it is.
+set -eu
+cd "$(dirname "$0")/.."
+
+# libstdc++ is for snappy, which is C++ behind a C interface.
+build_packages="gcc libc6-dev libstdc++-12-dev cmake ninja-build pkg-config
+    libevent-dev libhttp-parser-dev libssl-dev libexpat1-dev libyajl-dev libxxhash-dev libsnappy-dev libyaml-dev"
+test_packages="libcmocka-dev python3 python3-venv"
+lint_packages="clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev"
+fresh_packages="debootstrap git"
+uv_version=0.13.9
+
+say() {
+    echo "setup: $*" >&2
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "these are missing and only root may install them (no sudo here): $missing"
+        exit 1
+    fi
+}
+
+install_packages() {
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        say "this machine is no Debian; install the equivalents of these Debian 12 packages:" $*
+        say "then run again with DAYFLY_SETUP=skip"
+        exit 1
+    fi
+    installed=" $(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' $* 2>/dev/null | sed -n 's/^ii *//p' | tr '\n' ' ')"
+    missing=
+    for package in $*; do
+        case $installed in
+        *" $package "*) ;;
+        *) missing="$missing $package" ;;
+        esac
+    done
+    [ -n "$missing" ] || return 0
+    say "installing$missing"
+    as_root apt-get update -qq || say "apt-get update failed; trying with the lists that are here"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null || {
+        say "could not install:$missing"
+        exit 1
+    }
+}
+
+install_python() {
+    if [ -f build/venv/requirements.txt ] && cmp -s tests/requirements.txt build/venv/requirements.txt; then
+        return
+    fi
+    say "Python packages into build/venv"
+    rm -rf build/venv
+    mkdir -p build
+    python=/usr/bin/python3 # Debian's, whatever else PATH has
+    [ -x $python ] || python=python3
+    $python -m venv build/venv
+    # uv takes seconds where pip takes a minute; it does not read pip's settings, so pip is the way out.
+    if ! { build/venv/bin/pip install -q "uv==$uv_version" &&
+        UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-https://pypi.org/simple}}" \
+            build/venv/bin/uv pip install -q --python build/venv/bin/python -r tests/requirements.txt; }; then
+        say "uv failed, trying pip"
+        build/venv/bin/pip install -q -r tests/requirements.txt
+    fi
+    cp tests/requirements.txt build/venv/requirements.txt
+}
+
+[ "${DAYFLY_SETUP:-}" = skip ] && skip=1 || skip=
+packages=
+python_wanted=
+for what in "$@"; do
+    case $what in
+    build) packages="$packages $build_packages" ;;
+    test) packages="$packages $test_packages" python_wanted=1 ;;
+    lint) packages="$packages $lint_packages" ;;
+    fresh) packages="$packages $fresh_packages" ;;
+    *)
+        say "unknown: $what (known: build test lint fresh)"
+        exit 2
+        ;;
+    esac
+done
+[ -n "$skip" ] || install_packages $packages
+[ -z "$python_wanted" ] || install_python

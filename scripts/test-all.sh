@@ -1,0 +1,23 @@
+#!/bin/sh
+# The rest of `make test-all`, after `make test`.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/steps.sh
+
+scripts/lint.sh
+
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
+step "build asan" scripts/build.sh asan
+step_counted "unit and contract tests, ASan+UBSan" ctest_of asan
+step_counted "end-to-end tests, ASan+UBSan" env DAYFLY=build/asan/dayfly scripts/pytest.sh e2e-asan tests/e2e
+
+step "build tsan" scripts/build.sh tsan
+# Where the kernel randomises 32 bits of mappings, TSan cannot place its shadow; without randomisation it can.
+without_aslr=
+if build/tsan/dayfly version 2>&1 | grep -q 'unexpected memory mapping'; then
+    without_aslr="setarch $(uname -m) -R"
+fi
+step_counted "unit and contract tests, TSan" ctest_of tsan $without_aslr
+
+FUZZ_SECONDS=${FUZZ_SECONDS:-20} scripts/fuzz.sh

@@ -1,0 +1,11 @@
+#!/bin/sh
+# `make test`: what is quick to fail comes first.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/steps.sh
+
+step_counted "layers, docs" pytest_of house tests/layers.py tests/test_docs.py tests/test_scripts.py
+step "build debug" scripts/build.sh debug
+step_counted "unit and contract tests" ctest_of debug
+step "build release" scripts/build.sh release dayfly
+step_counted "end-to-end tests" pytest_of e2e tests/e2e

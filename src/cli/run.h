@@ -1,0 +1,33 @@
+/* One query in this process: loop, pool, store, threads and job put together, progress on the terminal, Ctrl-C.
+ *
+ * Thread: the main thread, which becomes the loop's until the answer is there. */
+#ifndef DF_CLI_RUN_H
+#define DF_CLI_RUN_H
+
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "job/job.h"
+
+struct df_cli_answer {
+    struct df_buf content; /* what the engine wrote; owned */
+    char job_id[64];
+    struct df_job_stats stats; /* its id is job_id */
+    struct df_counter counters[DF_QUERY_COUNTERS];
+    unsigned threads;
+    uint64_t memory_limit_bytes; /* 0: none */
+    uint64_t peak_memory_bytes;  /* on the account (base/budget.h) */
+};
+
+/* Runs the request on the engine with threads, memory, temporary folder and the job's options from the configuration.
+ * A first Ctrl-C cancels (`cancelled`), a second one ends the process. Whatever happens, nothing is left behind. The
+ * answer is to be disposed of in any case. */
+int df_cli_run_query(struct df_cli *cli, const struct df_engine *engine, struct df_slice request,
+                     struct df_cli_answer *answer, struct df_error *error);
+void df_cli_answer_dispose(struct df_cli_answer *answer);
+
+uint64_t df_cli_answer_counter(const struct df_cli_answer *answer, const char *name); /* 0 when never counted */
+
+/* The engine of that name; main/ has listed it. */
+const struct df_engine *df_cli_engine(const struct df_cli *cli, const char *name);
+
+#endif

@@ -1,0 +1,211 @@
+#include "format/parquet/write_footer.h"
+
+#include "format/parquet/names.h"
+#include "format/parquet/thrift.h"
+
+enum {
+    FORMAT_VERSION = 2, /* of parquet.thrift: there are logical types */
+    TYPE_ORDER = 1,
+    UNIT_MILLIS = 1, /* fields of the union TimeUnit; MICROS and NANOS follow */
+};
+
+static int32_t converted_type(enum df_parquet_meaning meaning)
+{
+    switch (meaning) {
+    case DF_PARQUET_STRING:
+        return DF_PARQUET_CONVERTED_UTF8;
+    case DF_PARQUET_DATE:
+        return DF_PARQUET_CONVERTED_DATE;
+    case DF_PARQUET_TIMESTAMP_MS:
+        return DF_PARQUET_CONVERTED_TIMESTAMP_MILLIS;
+    case DF_PARQUET_TIMESTAMP_US:
+        return DF_PARQUET_CONVERTED_TIMESTAMP_MICROS;
+    default:
+        return -1;
+    }
+}
+
+static void put_empty_struct(struct df_thrift_writer *writer, int32_t id)
+{
+    df_thrift_begin_struct(writer, id);
+    df_thrift_end_struct(writer);
+}
+
+/* Timestamps are points in time (UTC), as the converted types of old readers have it. */
+static void put_logical_type(struct df_thrift_writer *writer, enum df_parquet_meaning meaning)
+{
+    df_thrift_begin_struct(writer, 10);
+    if (meaning == DF_PARQUET_STRING) {
+        put_empty_struct(writer, DF_PARQUET_LOGICAL_STRING);
+    } else if (meaning == DF_PARQUET_DATE) {
+        put_empty_struct(writer, DF_PARQUET_LOGICAL_DATE);
+    } else {
+        df_thrift_begin_struct(writer, DF_PARQUET_LOGICAL_TIMESTAMP);
+        df_thrift_put_bool(writer, 1, true);
+        df_thrift_begin_struct(writer, 2);
+        put_empty_struct(writer, UNIT_MILLIS + (int32_t)meaning - (int32_t)DF_PARQUET_TIMESTAMP_MS);
+        df_thrift_end_struct(writer);
+        df_thrift_end_struct(writer);
+    }
+    df_thrift_end_struct(writer);
+}
+
+static void put_schema(struct df_thrift_writer *writer, const struct df_write_footer *footer)
+{
+    df_thrift_put_list(writer, 2, DF_THRIFT_STRUCT, footer->column_count + 1);
+    df_thrift_begin_element(writer);
+    df_thrift_put_binary(writer, 4, df_slice_text("schema"));
+    df_thrift_put_i32(writer, 5, (int32_t)footer->column_count);
+    df_thrift_end_struct(writer);
+    for (uint32_t i = 0; i < footer->column_count; i++) {
+        const struct df_parquet_write_column *column = &footer->columns[i].options;
+        df_thrift_begin_element(writer);
+        df_thrift_put_i32(writer, 1, (int32_t)column->physical);
+        df_thrift_put_i32(writer, 3, column->optional ? DF_PARQUET_OPTIONAL : DF_PARQUET_REQUIRED);
+        df_thrift_put_binary(writer, 4, df_slice_text(column->name));
+        if (converted_type(column->meaning) >= 0)
+            df_thrift_put_i32(writer, 6, converted_type(column->meaning));
+        if (column->meaning != DF_PARQUET_PLAIN)
+            put_logical_type(writer, column->meaning);
+        df_thrift_end_struct(writer);
+    }
+}
+
+static void put_statistics(struct df_thrift_writer *writer, const struct df_write_column *column,
+                           const struct df_write_chunk *chunk)
+{
+    df_thrift_begin_struct(writer, 12);
+    df_thrift_put_i64(writer, 3, (int64_t)chunk->null_count);
+    if (chunk->bounds_known) {
+        df_thrift_put_binary(writer, 5, chunk->maximum);
+        df_thrift_put_binary(writer, 6, chunk->minimum);
+        df_thrift_put_bool(writer, 7, true);
+        df_thrift_put_bool(writer, 8, true);
+    }
+    if (column->options.physical == DF_PARQUET_DOUBLE)
+        df_thrift_put_i64(writer, 9, (int64_t)chunk->nan_count);
+    df_thrift_end_struct(writer);
+}
+
+static void put_encoding_stats(struct df_thrift_writer *writer, const struct df_write_chunk *chunk)
+{
+    const struct {
+        enum df_parquet_page_type type;
+        enum df_parquet_encoding encoding;
+        uint32_t count;
+    } stats[] = {
+        {DF_PARQUET_DICTIONARY_PAGE, DF_PARQUET_ENCODING_PLAIN, chunk->dictionary_bytes > 0},
+        {DF_PARQUET_DATA_PAGE, DF_PARQUET_ENCODING_RLE_DICTIONARY, chunk->dictionary_page_count},
+        {DF_PARQUET_DATA_PAGE, DF_PARQUET_ENCODING_PLAIN, chunk->plain_page_count},
+    };
+    uint32_t count = 0;
+    for (size_t i = 0; i < 3; i++)
+        count += stats[i].count > 0;
+    df_thrift_put_list(writer, 13, DF_THRIFT_STRUCT, count);
+    for (size_t i = 0; i < 3; i++) {
+        if (stats[i].count == 0)
+            continue;
+        df_thrift_begin_element(writer);
+        df_thrift_put_i32(writer, 1, (int32_t)stats[i].type);
+        df_thrift_put_i32(writer, 2, (int32_t)stats[i].encoding);
+        df_thrift_put_i32(writer, 3, (int32_t)stats[i].count);
+        df_thrift_end_struct(writer);
+    }
+}
+
+static void put_encodings(struct df_thrift_writer *writer, const struct df_write_chunk *chunk)
+{
+    bool coded = chunk->dictionary_page_count > 0;
+    df_thrift_put_list(writer, 2, DF_THRIFT_I32, coded ? 3 : 2);
+    df_thrift_put_element_i32(writer, DF_PARQUET_ENCODING_PLAIN);
+    df_thrift_put_element_i32(writer, DF_PARQUET_ENCODING_RLE);
+    if (coded)
+        df_thrift_put_element_i32(writer, DF_PARQUET_ENCODING_RLE_DICTIONARY);
+}
+
+static void put_chunk(struct df_thrift_writer *writer, const struct df_write_column *column,
+                      const struct df_write_chunk *chunk)
+{
+    df_thrift_begin_element(writer);
+    df_thrift_put_i64(writer, 2, 0); /* there is no copy of this outside the footer */
+    df_thrift_begin_struct(writer, 3);
+    df_thrift_put_i32(writer, 1, (int32_t)column->options.physical);
+    put_encodings(writer, chunk);
+    df_thrift_put_list(writer, 3, DF_THRIFT_BINARY, 1);
+    df_thrift_put_element_binary(writer, df_slice_text(column->options.name));
+    df_thrift_put_i32(writer, 4, (int32_t)column->codec);
+    df_thrift_put_i64(writer, 5, (int64_t)chunk->value_count);
+    df_thrift_put_i64(writer, 6, (int64_t)chunk->uncompressed_bytes);
+    df_thrift_put_i64(writer, 7, (int64_t)chunk->size_bytes);
+    df_thrift_put_i64(writer, 9, (int64_t)(chunk->offset + chunk->dictionary_bytes));
+    if (chunk->dictionary_bytes > 0)
+        df_thrift_put_i64(writer, 11, (int64_t)chunk->offset);
+    put_statistics(writer, column, chunk);
+    put_encoding_stats(writer, chunk);
+    df_thrift_end_struct(writer);
+    df_thrift_end_struct(writer);
+}
+
+static void put_row_group(struct df_thrift_writer *writer, const struct df_write_footer *footer, uint32_t group)
+{
+    const struct df_write_chunk *chunks = footer->chunks + (size_t)group * footer->column_count;
+    uint64_t uncompressed = 0, compressed = 0;
+    df_thrift_begin_element(writer);
+    df_thrift_put_list(writer, 1, DF_THRIFT_STRUCT, footer->column_count);
+    for (uint32_t i = 0; i < footer->column_count; i++) {
+        put_chunk(writer, &footer->columns[i], &chunks[i]);
+        uncompressed += chunks[i].uncompressed_bytes;
+        compressed += chunks[i].size_bytes;
+    }
+    df_thrift_put_i64(writer, 2, (int64_t)uncompressed);
+    df_thrift_put_i64(writer, 3, (int64_t)footer->row_counts[group]);
+    if (footer->column_count > 0)
+        df_thrift_put_i64(writer, 5, (int64_t)chunks[0].offset);
+    df_thrift_put_i64(writer, 6, (int64_t)compressed);
+    df_thrift_end_struct(writer);
+}
+
+static void put_metadata(struct df_thrift_writer *writer, const struct df_write_footer *footer)
+{
+    if (footer->metadata_count == 0)
+        return;
+    df_thrift_put_list(writer, 5, DF_THRIFT_STRUCT, footer->metadata_count);
+    for (uint32_t i = 0; i < footer->metadata_count; i++) {
+        df_thrift_begin_element(writer);
+        df_thrift_put_binary(writer, 1, df_slice_text(footer->metadata[i].key));
+        df_thrift_put_binary(writer, 2, df_slice_text(footer->metadata[i].value));
+        df_thrift_end_struct(writer);
+    }
+}
+
+static void put_column_orders(struct df_thrift_writer *writer, uint32_t column_count)
+{
+    df_thrift_put_list(writer, 7, DF_THRIFT_STRUCT, column_count);
+    for (uint32_t i = 0; i < column_count; i++) {
+        df_thrift_begin_element(writer);
+        put_empty_struct(writer, TYPE_ORDER);
+        df_thrift_end_struct(writer);
+    }
+}
+
+void df_write_footer_put(const struct df_write_footer *footer, struct df_buf *out)
+{
+    size_t before = out->size;
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < footer->row_group_count; i++)
+        rows += footer->row_counts[i];
+    struct df_thrift_writer writer;
+    df_thrift_writer_init(&writer, out);
+    df_thrift_put_i32(&writer, 1, FORMAT_VERSION);
+    put_schema(&writer, footer);
+    df_thrift_put_i64(&writer, 3, (int64_t)rows);
+    df_thrift_put_list(&writer, 4, DF_THRIFT_STRUCT, footer->row_group_count);
+    for (uint32_t i = 0; i < footer->row_group_count; i++)
+        put_row_group(&writer, footer, i);
+    put_metadata(&writer, footer);
+    df_thrift_put_binary(&writer, 6, df_slice_text("dayfly version " DAYFLY_VERSION));
+    put_column_orders(&writer, footer->column_count);
+    df_thrift_end_struct(&writer);
+    df_buf_put_u32le(out, (uint32_t)(out->size - before));
+    df_buf_put_text(out, "PAR1");
+}

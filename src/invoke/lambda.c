@@ -1,0 +1,591 @@
+/* One batch: WRITING (pool) ─► SENT ─► answered │ failed ─► done
+ *               └► WAITING ◄┘ nothing of it was sent: again after a pause, twice at most
+ *
+ * What a status or an error of the function means: the tables of `kind_of_status` and `kind_of_function_error`. Source:
+ * docs of Lambda's Invoke API. */
+#include "invoke/lambda.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/sigv4.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "net/http_client.h"
+#include "worker/envelope_json.h"
+
+enum {
+    /* The envelope's limit is 4 MB; what is larger than these goes into objects. */
+    REQUEST_INLINE_BYTES = 256 * 1024,
+    INPUTS_INLINE_BYTES = 1024 * 1024,
+    ENVELOPE_BYTES_MAX = 4 * 1024 * 1024,
+    /* 6,291,556 bytes of JSON are 4.7 MB of partials in base64. */
+    ANSWER_BYTES = 4500000,
+    ANSWER_JSON_BYTES_MAX = 6291556 + 1024,
+    SENDS_MAX = 3,
+    RESEND_PAUSE_MS = 100,
+    URL_BYTES = 512,
+};
+
+const struct df_option df_invoke_lambda_option_rows[] = {
+    {.name = "lambda.function",
+     .type = DF_OPTION_TEXT,
+     .flag = "--function",
+     .value_name = "NAME",
+     .help = "function that runs the parts with --invoke lambda: its name or ARN"},
+    {.name = "lambda.in_flight",
+     .type = DF_OPTION_INT,
+     .default_text = "100",
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 10000,
+     .help = "invocations at once; above the account's limit they are throttled"},
+    {.name = "lambda.parts_per_invocation",
+     .type = DF_OPTION_INT,
+     .default_text = "10",
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 10000,
+     .help = "parts that one invocation runs, at most"},
+    {.name = "lambda.qualifier",
+     .type = DF_OPTION_TEXT,
+     .value_name = "VERSION",
+     .help = "version or alias of the function (default: $LATEST)"},
+    {.name = "lambda.timeout",
+     .type = DF_OPTION_DURATION,
+     .default_text = "905s",
+     .value_name = "TIME",
+     .minimum = 1,
+     .maximum = 3600 * 1000,
+     .help = "longest wait for an invocation: the function's timeout and five seconds"},
+    {.name = "lambda.weight_per_invocation",
+     .type = DF_OPTION_SIZE,
+     .default_text = "64M",
+     .value_name = "SIZE",
+     .help = "predicted bytes of the parts of one invocation; a larger part goes alone"},
+};
+const size_t df_invoke_lambda_option_count = sizeof df_invoke_lambda_option_rows / sizeof *df_invoke_lambda_option_rows;
+
+void df_invoke_lambda_options_from_config(struct df_invoke_lambda_options *options, const struct df_config *config)
+{
+    options->function = df_config_text(config, "lambda.function");
+    options->qualifier = df_config_text(config, "lambda.qualifier");
+    options->in_flight = (unsigned)df_config_int(config, "lambda.in_flight");
+    options->parts_per_batch = (unsigned)df_config_int(config, "lambda.parts_per_invocation");
+    options->batch_weight_bytes = (uint64_t)df_config_int(config, "lambda.weight_per_invocation");
+    options->timeout_ms = df_config_int(config, "lambda.timeout");
+}
+
+struct lambda_invoker {
+    struct df_invoker invoker; /* first */
+    struct df_invoke_lambda_options options;
+    struct df_aws aws;
+    char url[URL_BYTES];
+    struct df_http_client *client;
+    uint32_t window_max;
+};
+
+struct flight {
+    struct lambda_invoker *lambda;
+    struct df_batch *batch;
+    struct df_pool_call write;
+    struct df_buf body;
+    bool write_failed, cancelled, writing;
+    struct df_error error;
+
+    struct df_arena arena; /* of one request */
+    struct df_http_exchange *exchange;
+    struct df_timer pause;
+    unsigned sends, status;
+    char function_error[64], error_name[96];
+    struct df_buf answer;
+    struct df_cost cost;
+    int64_t sent_mono_ns;
+};
+
+/* ---- the end ---- */
+
+static void finish(struct flight *flight, const struct df_error *error)
+{
+    struct df_batch *batch = flight->batch;
+    struct df_cost cost = flight->cost;
+    batch->invoker_state = NULL;
+    df_arena_dispose(&flight->arena);
+    df_buf_dispose(&flight->body);
+    df_buf_dispose(&flight->answer);
+    struct df_error kept;
+    if (error)
+        kept = *error;
+    free(flight);
+    batch->callbacks.done(batch->callbacks.ctx, batch, error ? &kept : NULL, &cost);
+}
+
+static void finish_cancelled(void *ctx)
+{
+    struct flight *flight = ctx;
+    struct df_error error;
+    df_error_set(&error, DF_ERROR_CANCELLED, "the invocation was cancelled");
+    finish(flight, &error);
+}
+
+/* ---- writing the envelope, on the pool ---- */
+
+static int put_object(const struct flight *flight, const char *what, struct df_slice content, struct df_buf *uri,
+                      struct df_error *error)
+{
+    const struct df_envelope *envelope = &flight->batch->envelope;
+    if (!envelope->output_prefix)
+        return df_error_set(error, DF_ERROR_TOO_LARGE,
+                            "the %s of this query (%zu bytes) is too large for an invocation, and there is no place to "
+                            "put it; set --result-prefix s3://bucket/prefix/",
+                            what, content.size);
+    /* One name per stage: the same bytes whoever comes first. */
+    df_buf_printf(uri, "%s%s-%u", envelope->output_prefix, what, envelope->stage);
+    struct df_put put = {.uri = df_buf_text(uri), .content = content};
+    return df_store_put(flight->lambda->options.store, &put, NULL, error);
+}
+
+static int write_inputs(struct flight *flight, struct df_buf *uri, struct df_error *error)
+{
+    struct df_envelope *envelope = &flight->batch->envelope;
+    if (!envelope->inputs)
+        return 0;
+    struct df_buf manifest = {0};
+    int rc = df_section_manifest_publish(envelope->inputs, flight->lambda->options.store, envelope->output_prefix,
+                                         envelope->stage, error);
+    if (rc == 0)
+        rc = df_section_manifest_put_json(envelope->inputs, &manifest, error);
+    if (rc == 0 && manifest.size > INPUTS_INLINE_BYTES)
+        rc = put_object(flight, "inputs", df_buf_slice(&manifest), uri, error);
+    df_buf_dispose(&manifest);
+    return rc;
+}
+
+static int write_envelope(struct flight *flight, struct df_error *error)
+{
+    const struct df_envelope *envelope = &flight->batch->envelope;
+    struct df_buf request_uri = {0}, inputs_uri = {0};
+    int rc = write_inputs(flight, &inputs_uri, error);
+    if (rc == 0 && envelope->request.size > REQUEST_INLINE_BYTES)
+        rc = put_object(flight, "request", envelope->request, &request_uri, error);
+    if (rc == 0)
+        rc = df_envelope_put_json(envelope, request_uri.size ? df_buf_text(&request_uri) : NULL,
+                                  inputs_uri.size ? df_buf_text(&inputs_uri) : NULL, &flight->body, error);
+    if (rc == 0 && flight->body.size > ENVELOPE_BYTES_MAX)
+        rc = df_error_set(error, DF_ERROR_TOO_LARGE, "an envelope of %zu bytes, at most %d are sent", flight->body.size,
+                          ENVELOPE_BYTES_MAX);
+    df_buf_dispose(&request_uri);
+    df_buf_dispose(&inputs_uri);
+    return rc;
+}
+
+static void write_on_pool(void *ctx)
+{
+    struct flight *flight = ctx;
+    flight->write_failed = write_envelope(flight, &flight->error) != 0;
+}
+
+/* ---- what an answer means ---- */
+
+/* The window of requests in flight: halved by a 429, one more with each success. The job reads it at each submit. */
+static void note_throttled(struct lambda_invoker *lambda)
+{
+    uint32_t *window = &lambda->invoker.limits.batches_in_flight;
+    *window = *window > 1 ? *window / 2 : 1;
+}
+
+static void note_success(struct lambda_invoker *lambda)
+{
+    uint32_t *window = &lambda->invoker.limits.batches_in_flight;
+    if (*window < lambda->window_max)
+        ++*window;
+}
+
+static bool name_has(const char *name, const char *part)
+{
+    return strstr(name, part) != NULL;
+}
+
+static enum df_error_kind kind_of_status(unsigned status, const char *name)
+{
+    if (status == 429 || name_has(name, "Throttled") || name_has(name, "LimitReached") || name_has(name, "ENINotReady"))
+        return DF_ERROR_THROTTLED;
+    if (name_has(name, "ExpiredToken") || name_has(name, "InvalidSignature") || name_has(name, "UnrecognizedClient") ||
+        name_has(name, "InvalidClientTokenId") || name_has(name, "MissingAuthenticationToken"))
+        return DF_ERROR_UNAUTHENTICATED;
+    switch (status) {
+    case 401:
+        return DF_ERROR_UNAUTHENTICATED;
+    case 403:
+        return DF_ERROR_DENIED;
+    case 404:
+        return DF_ERROR_NOT_FOUND;
+    case 408:
+        return DF_ERROR_TIMEOUT;
+    case 409:
+        return DF_ERROR_UNAVAILABLE; /* Pending, or being updated */
+    case 413:
+        return DF_ERROR_TOO_LARGE;
+    case 502:
+        /* What the function's own settings forbid will not pass by itself. */
+        return name_has(name, "AccessDenied") || name_has(name, "Invalid") || name_has(name, "KMS")
+                   ? DF_ERROR_INVALID
+                   : DF_ERROR_UNAVAILABLE;
+    default:
+        return status >= 500 ? DF_ERROR_UNAVAILABLE : DF_ERROR_INVALID;
+    }
+}
+
+static enum df_error_kind kind_of_function_error(const char *type)
+{
+    if (name_has(type, "Timeout") || name_has(type, "Timedout") || name_has(type, "Deadline"))
+        return DF_ERROR_TIMEOUT;
+    if (name_has(type, "ResponseSizeTooLarge"))
+        return DF_ERROR_TOO_LARGE;
+    if (name_has(type, "BadRequest") || name_has(type, "InvalidEntrypoint") || name_has(type, "InvalidWorkingDir") ||
+        name_has(type, "InvalidTaskConfig"))
+        return DF_ERROR_INVALID;
+    if (name_has(type, "OutOfMemory"))
+        return DF_ERROR_EXHAUSTED;
+    /* A process that exited, was killed or failed to start: another attempt gets a new one. */
+    return strncmp(type, "Runtime.", 8) == 0 || strncmp(type, "Sandbox.", 8) == 0 ? DF_ERROR_UNAVAILABLE
+                                                                                  : DF_ERROR_INTERNAL;
+}
+
+struct explanation {
+    struct df_arena arena;
+    const char *type, *message;
+};
+
+static const char *text_of(struct explanation *explanation, const struct df_json *json, const char *name,
+                           const char *other)
+{
+    const struct df_json *member = df_json_get(json, name);
+    if (!member)
+        member = df_json_get(json, other);
+    return member && member->type == DF_JSON_STRING ? df_arena_text(&explanation->arena, member->text) : NULL;
+}
+
+static void read_explanation(struct flight *flight, struct explanation *explanation)
+{
+    struct df_json *json = NULL;
+    if (df_json_parse(df_buf_slice(&flight->answer), NULL, &explanation->arena, &json, NULL) != 0)
+        return;
+    explanation->type = text_of(explanation, json, "errorType", "__type");
+    explanation->message = text_of(explanation, json, "errorMessage", "message");
+    if (!explanation->message)
+        explanation->message = text_of(explanation, json, "Message", "Message");
+}
+
+static const char *way_out(enum df_error_kind kind)
+{
+    switch (kind) {
+    case DF_ERROR_NOT_FOUND:
+        return "; check --function, AWS_REGION and AWS_ENDPOINT_URL_LAMBDA";
+    case DF_ERROR_THROTTLED:
+        return "; lower lambda.in_flight, or raise the concurrency of the account or the function";
+    case DF_ERROR_UNAUTHENTICATED:
+        return "; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
+    case DF_ERROR_DENIED:
+        return "; these credentials lack lambda:InvokeFunction";
+    case DF_ERROR_TIMEOUT:
+        return "; raise the function's timeout or memory, or lower lambda.parts_per_invocation";
+    default:
+        return "";
+    }
+}
+
+static void finish_refused(struct flight *flight)
+{
+    struct explanation explanation = {0};
+    struct df_error error;
+    read_explanation(flight, &explanation);
+    const char *name = flight->error_name[0] ? flight->error_name : explanation.type ? explanation.type : "";
+    enum df_error_kind kind = kind_of_status(flight->status, name);
+    if (kind == DF_ERROR_THROTTLED) {
+        flight->cost.throttled_count++;
+        note_throttled(flight->lambda);
+    }
+    df_error_set(&error, kind, "function '%s': %s (HTTP %u%s%s)%s", flight->lambda->options.function,
+                 explanation.message ? explanation.message : "refused", flight->status, name[0] ? " " : "", name,
+                 way_out(kind));
+    df_arena_dispose(&explanation.arena);
+    finish(flight, &error);
+}
+
+static void finish_function_error(struct flight *flight)
+{
+    struct explanation explanation = {0};
+    struct df_error error;
+    read_explanation(flight, &explanation);
+    const char *type = explanation.type ? explanation.type : "Runtime.Unknown";
+    enum df_error_kind kind = kind_of_function_error(type);
+    df_error_set(&error, kind, "function '%s' failed: %s (%s)%s", flight->lambda->options.function,
+                 explanation.message ? explanation.message : "no message", type, way_out(kind));
+    df_arena_dispose(&explanation.arena);
+    finish(flight, &error);
+}
+
+static void tell_result(void *ctx, uint32_t position, struct df_part_result *result)
+{
+    struct df_batch *batch = ctx;
+    batch->callbacks.on_part(batch->callbacks.ctx, batch, position, result);
+}
+
+static void finish_answered(struct flight *flight)
+{
+    struct df_error error;
+    note_success(flight->lambda);
+    int rc = df_answer_take_json(df_buf_slice(&flight->answer), &flight->batch->envelope, flight->lambda->options.store,
+                                 tell_result, flight->batch, &error);
+    if (rc != 0)
+        df_error_prefix(&error, "function '%s'", flight->lambda->options.function);
+    finish(flight, rc == 0 ? NULL : &error);
+}
+
+/* ---- sending ---- */
+
+static void send_request(void *ctx);
+
+static int on_head(void *ctx, const struct df_http_head *head, struct df_error *error)
+{
+    (void)error;
+    struct flight *flight = ctx;
+    struct df_slice function_error = df_http_fields_get(&head->fields, "X-Amz-Function-Error");
+    struct df_slice name = df_http_fields_get(&head->fields, "X-Amzn-ErrorType");
+    flight->status = head->status;
+    snprintf(flight->function_error, sizeof flight->function_error, "%.*s", DF_SLICE_ARG(function_error));
+    snprintf(flight->error_name, sizeof flight->error_name, "%.*s", DF_SLICE_ARG(name));
+    flight->error_name[strcspn(flight->error_name, ":#")] = '\0';
+    return 0;
+}
+
+static int on_body(void *ctx, struct df_slice piece, struct df_error *error)
+{
+    struct flight *flight = ctx;
+    df_buf_put_slice(&flight->answer, piece);
+    return df_buf_failed(&flight->answer) ? df_error_no_memory(error, "taking the answer of a function") : 0;
+}
+
+static bool try_again(struct flight *flight, const struct df_error *error, const struct df_http_result *result)
+{
+    if (result->sent_bytes != 0 || error->kind != DF_ERROR_UNAVAILABLE || flight->sends >= SENDS_MAX ||
+        flight->cancelled)
+        return false;
+    flight->pause = (struct df_timer){.fn = send_request, .ctx = flight};
+    return df_timer_start(flight->lambda->options.loop, &flight->pause,
+                          df_deadline_after_ms((int64_t)RESEND_PAUSE_MS << flight->sends));
+}
+
+static void on_end(void *ctx, const struct df_error *error, const struct df_http_result *result)
+{
+    struct flight *flight = ctx;
+    flight->exchange = NULL;
+    flight->cost.billed_ms += (uint64_t)((df_time_mono_ns() - flight->sent_mono_ns) / 1000000);
+    if (error && try_again(flight, error, result))
+        return;
+    if (error) {
+        struct df_error named = *error;
+        df_error_prefix(&named, "function '%s'", flight->lambda->options.function);
+        finish(flight, &named);
+    } else if (flight->status != 200) {
+        finish_refused(flight);
+    } else if (flight->function_error[0]) {
+        finish_function_error(flight);
+    } else {
+        finish_answered(flight);
+    }
+}
+
+static int sign(struct flight *flight, struct df_http_request *request, struct df_http_fields *fields,
+                struct df_error *error)
+{
+    struct df_slice target = request->url.target;
+    const uint8_t *question = memchr(target.data, '?', target.size);
+    size_t path_size = question ? (size_t)(question - target.data) : target.size;
+    char host[300];
+    bool v6 = memchr(request->url.host.data, ':', request->url.host.size) != NULL;
+    int size = snprintf(host, sizeof host, v6 ? "[%.*s]" : "%.*s", DF_SLICE_ARG(request->url.host));
+    if (request->url.port != (request->url.tls ? 443 : 80))
+        snprintf(host + size, sizeof host - (size_t)size, ":%u", request->url.port);
+    struct df_sigv4_request signing = {.method = request->method,
+                                       .path = df_slice_make(target.data, path_size),
+                                       .query = question ? df_slice_make(question + 1, target.size - path_size - 1)
+                                                         : df_slice_make(NULL, 0),
+                                       .host = df_slice_text(host),
+                                       .body = request->body,
+                                       .service = "lambda",
+                                       .region = flight->lambda->aws.region,
+                                       .wall_ms = df_time_wall_ms()};
+    return df_sigv4_sign(fields, &signing, &flight->lambda->aws.credentials, error);
+}
+
+/* The wait for an answer ends with the batch's deadline at the latest, and a little after it: the worker answers before
+ * its own. */
+static int64_t answer_timeout_ms(const struct flight *flight)
+{
+    int64_t left_ms = df_deadline_left_ms(flight->batch->envelope.deadline);
+    int64_t limit_ms = flight->lambda->options.timeout_ms;
+    return left_ms < limit_ms ? left_ms + 1 : limit_ms;
+}
+
+static int send_signed(struct flight *flight, struct df_error *error)
+{
+    df_arena_dispose(&flight->arena);
+    df_buf_clear(&flight->answer);
+    struct df_http_fields fields = {.arena = &flight->arena};
+    if (!df_http_fields_put(&fields, "Content-Type", "application/json") ||
+        !df_http_fields_put(&fields, "X-Amz-Invocation-Type", "RequestResponse") ||
+        !df_http_fields_put(&fields, "User-Agent", "dayfly/" DAYFLY_VERSION))
+        return df_error_no_memory(error, "preparing an invocation");
+    struct df_http_request request = {.method = "POST",
+                                      .fields = &fields,
+                                      .body = df_buf_slice(&flight->body),
+                                      .first_byte_timeout_ms = answer_timeout_ms(flight),
+                                      .idle_timeout_ms = 30000,
+                                      .limits = {.body_bytes = ANSWER_JSON_BYTES_MAX}};
+    if (df_http_url_parse(&request.url, df_slice_text(flight->lambda->url), error) != 0)
+        return df_error_prefix(error, "AWS_ENDPOINT_URL_LAMBDA");
+    if (sign(flight, &request, &fields, error) != 0)
+        return -1;
+    struct df_http_exchange_events events = {.on_head = on_head, .on_body = on_body, .on_end = on_end, .ctx = flight};
+    flight->sends++;
+    flight->sent_mono_ns = df_time_mono_ns();
+    return df_http_client_send(flight->lambda->client, &request, &events, &flight->exchange, error);
+}
+
+static void send_request(void *ctx)
+{
+    struct flight *flight = ctx;
+    struct df_error error;
+    if (send_signed(flight, &error) != 0)
+        finish(flight, &error);
+}
+
+static void written_on_loop(void *ctx)
+{
+    struct flight *flight = ctx;
+    flight->writing = false;
+    if (flight->cancelled)
+        finish_cancelled(flight);
+    else if (flight->write_failed)
+        finish(flight, &flight->error);
+    else
+        send_request(flight);
+}
+
+/* ---- the invoker ---- */
+
+static int submit(struct df_invoker *invoker, struct df_batch *batch, struct df_error *error)
+{
+    struct lambda_invoker *lambda = (struct lambda_invoker *)invoker;
+    struct flight *flight = calloc(1, sizeof *flight);
+    if (!flight)
+        return df_error_no_memory(error, "sending a batch");
+    flight->lambda = lambda;
+    flight->batch = batch;
+    flight->writing = true;
+    batch->invoker_state = flight;
+    flight->write = (struct df_pool_call){.fn = write_on_pool,
+                                          .ctx = flight,
+                                          .poster = df_loop_poster(lambda->options.loop),
+                                          .done = {.fn = written_on_loop, .ctx = flight}};
+    df_pool_submit(lambda->options.pool, &flight->write);
+    return 0;
+}
+
+static void cancel(struct df_invoker *invoker, struct df_batch *batch)
+{
+    struct lambda_invoker *lambda = (struct lambda_invoker *)invoker;
+    struct flight *flight = batch->invoker_state;
+    if (!flight || flight->cancelled)
+        return;
+    flight->cancelled = true;
+    if (flight->exchange) {
+        df_http_exchange_cancel(flight->exchange);
+    } else if (!flight->writing) {
+        /* Between two sends: done must not come from inside cancel, so the pause is cut short. */
+        flight->pause.fn = finish_cancelled;
+        (void)df_timer_start(lambda->options.loop, &flight->pause, df_deadline_after_ms(0));
+    }
+}
+
+static void free_invoker(struct df_invoker *invoker)
+{
+    struct lambda_invoker *lambda = (struct lambda_invoker *)invoker;
+    df_http_client_free(lambda->client);
+    df_aws_dispose(&lambda->aws);
+    free(lambda);
+}
+
+static const char *read_environment(const char *name)
+{
+    return getenv(name);
+}
+
+static int make_url(struct lambda_invoker *lambda, struct df_error *error)
+{
+    struct df_buf url = {0};
+    const char *endpoint = lambda->aws.endpoint_lambda;
+    if (endpoint) {
+        size_t size = strlen(endpoint);
+        while (size && endpoint[size - 1] == '/')
+            size--;
+        df_buf_put(&url, endpoint, size);
+    } else {
+        df_buf_printf(&url, "https://lambda.%s.amazonaws.com", lambda->aws.region);
+    }
+    df_buf_put_text(&url, "/2015-03-31/functions/");
+    df_http_put_encoded(&url, df_slice_text(lambda->options.function), false);
+    df_buf_put_text(&url, "/invocations");
+    if (lambda->options.qualifier && lambda->options.qualifier[0]) {
+        df_buf_put_text(&url, "?Qualifier=");
+        df_http_put_encoded(&url, df_slice_text(lambda->options.qualifier), false);
+    }
+    bool fits = !df_buf_failed(&url) && url.size < sizeof lambda->url;
+    if (fits)
+        snprintf(lambda->url, sizeof lambda->url, "%s", df_buf_text(&url));
+    df_buf_dispose(&url);
+    return fits ? 0
+                : df_error_set(error, DF_ERROR_INVALID, "function '%.80s…': its name or endpoint is too long",
+                               lambda->options.function);
+}
+
+static int open_invoker(struct lambda_invoker *lambda, struct df_error *error)
+{
+    if (!lambda->options.function || !lambda->options.function[0])
+        return df_error_set(error, DF_ERROR_INVALID, "which function? give --function NAME with --invoke lambda");
+    if (df_aws_from_environment(&lambda->aws, read_environment, error) != 0 ||
+        df_aws_require(&lambda->aws, error) != 0 || make_url(lambda, error) != 0)
+        return -1;
+    struct df_http_client_options client = {.connections_per_host = lambda->options.in_flight};
+    return df_http_client_create(&lambda->client, lambda->options.loop, &client, error);
+}
+
+int df_invoke_lambda_create(struct df_invoker **invoker, const struct df_invoke_lambda_options *options,
+                            struct df_error *error)
+{
+    *invoker = NULL;
+    struct lambda_invoker *lambda = calloc(1, sizeof *lambda);
+    if (!lambda)
+        return df_error_no_memory(error, "preparing invocations");
+    lambda->options = *options;
+    lambda->window_max = options->in_flight;
+    lambda->invoker = (struct df_invoker){.name = "lambda",
+                                          .limits = {.parts_per_batch = options->parts_per_batch,
+                                                     .batch_weight_bytes = options->batch_weight_bytes,
+                                                     .request_bytes = ENVELOPE_BYTES_MAX / 2,
+                                                     .answer_bytes = ANSWER_BYTES,
+                                                     .batches_in_flight = options->in_flight,
+                                                     .hedge = true},
+                                          .submit = submit,
+                                          .cancel = cancel,
+                                          .free = free_invoker};
+    if (open_invoker(lambda, error) != 0) {
+        free_invoker(&lambda->invoker);
+        return -1;
+    }
+    *invoker = &lambda->invoker;
+    return 0;
+}

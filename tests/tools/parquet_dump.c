@@ -1,0 +1,448 @@
+/* A Parquet file as JSON lines, for tests that compare our reader with others; and sample files by our writer.
+ *
+ *   parquet_dump FILE [--columns a,b] [--memory BYTES]      one row per line: {"a":1,"b":null}
+ *   parquet_dump --schema FILE                              one column per line
+ *   parquet_dump --write-sample FILE [--rows N] [--row-group-rows N] [--page-bytes N] [--codec snappy|none]
+ *                [--plain] [--no-nulls]
+ *
+ * Strings are JSON strings, binary is hexadecimal, doubles are as Python writes them (NaN, Infinity). Without --columns
+ * all columns of supported types are read. Errors go to stderr; the exit code is that of the error's kind. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json_write.h"
+#include "format/parquet/parquet.h"
+
+enum { COLUMNS_MAX = 4096, FLUSH_BYTES = 64 * 1024, SAMPLE_BATCH = 1000 };
+
+struct arguments {
+    const char *path, *columns, *codec;
+    bool schema, write_sample, plain, no_nulls;
+    uint64_t memory, rows, row_group_rows, page_bytes;
+};
+
+static int fail(const struct df_error *error)
+{
+    fprintf(stderr, "%s: %s\n", df_error_name(error->kind), error->message);
+    return df_error_exit_code(error->kind);
+}
+
+/* ---- values ---- */
+
+static void put_double(struct df_buf *out, double value)
+{
+    if (isnan(value))
+        df_buf_put_text(out, "NaN");
+    else if (isinf(value))
+        df_buf_put_text(out, value < 0 ? "-Infinity" : "Infinity");
+    else
+        df_buf_put_double(out, value);
+}
+
+static void put_hex(struct df_buf *out, struct df_slice bytes)
+{
+    df_buf_put_char(out, '"');
+    for (size_t i = 0; i < bytes.size; i++)
+        df_buf_printf(out, "%02x", bytes.data[i]);
+    df_buf_put_char(out, '"');
+}
+
+static void put_string(struct df_buf *out, struct df_slice text)
+{
+    struct df_json_writer writer;
+    df_json_writer_init(&writer, out, DF_JSON_COMPACT);
+    df_json_string(&writer, text);
+}
+
+static void put_bytes(struct df_buf *out, const struct df_parquet_column *column, struct df_slice bytes)
+{
+    if (column->meaning == DF_PARQUET_STRING)
+        put_string(out, bytes);
+    else
+        put_hex(out, bytes);
+}
+
+static void put_integer(struct df_buf *out, const struct df_parquet_column *column, int64_t value)
+{
+    if (column->meaning == DF_PARQUET_UNSIGNED)
+        df_buf_printf(out, "%" PRIu64, (uint64_t)value);
+    else
+        df_buf_printf(out, "%" PRId64, value);
+}
+
+static void put_value(struct df_buf *out, const struct df_parquet_column *column, const struct df_vector *vector,
+                      uint32_t row)
+{
+    if (df_vector_is_null(vector, row)) {
+        df_buf_put_text(out, "null");
+        return;
+    }
+    switch (vector->kind) {
+    case DF_VECTOR_BOOL:
+        df_buf_put_text(out, vector->values.bools[row] ? "true" : "false");
+        break;
+    case DF_VECTOR_INT64:
+        put_integer(out, column, vector->values.int64s[row]);
+        break;
+    case DF_VECTOR_FLOAT64:
+        put_double(out, vector->values.float64s[row]);
+        break;
+    case DF_VECTOR_BYTES:
+        put_bytes(out, column, vector->values.bytes[row]);
+        break;
+    case DF_VECTOR_CODES:
+        put_bytes(out, column, vector->dictionary->values.bytes[vector->values.codes[row]]);
+        break;
+    }
+}
+
+/* ---- reading ---- */
+
+static void flush(struct df_buf *out)
+{
+    fwrite(out->data, 1, out->size, stdout);
+    df_buf_clear(out);
+}
+
+static void put_rows(struct df_buf *out, const struct df_parquet_file *file, const uint32_t *columns, uint32_t count,
+                     const struct df_vector *vectors, uint32_t rows)
+{
+    for (uint32_t row = 0; row < rows; row++) {
+        df_buf_put_char(out, '{');
+        for (uint32_t i = 0; i < count; i++) {
+            const struct df_parquet_column *column = df_parquet_column(file, columns[i]);
+            if (i > 0)
+                df_buf_put_char(out, ',');
+            put_string(out, df_slice_text(column->name));
+            df_buf_put_char(out, ':');
+            put_value(out, column, &vectors[i], row);
+        }
+        df_buf_put_text(out, "}\n");
+        if (out->size > FLUSH_BYTES)
+            flush(out);
+    }
+}
+
+static int choose_columns(const struct df_parquet_file *file, const char *names, uint32_t *columns, uint32_t *count,
+                          struct df_error *error)
+{
+    *count = 0;
+    if (!names) {
+        for (uint32_t i = 0; i < df_parquet_column_count(file) && i < COLUMNS_MAX; i++)
+            if (!df_parquet_column(file, i)->unsupported)
+                columns[(*count)++] = i;
+        return 0;
+    }
+    char *copy = strdup(names), *rest = copy;
+    for (char *name; (name = strsep(&rest, ",")) && *count < COLUMNS_MAX;) {
+        int64_t found = df_parquet_column_find(file, name);
+        if (found < 0) {
+            df_error_set(error, DF_ERROR_INVALID, "there is no column '%s'", name);
+            free(copy);
+            return -1;
+        }
+        columns[(*count)++] = (uint32_t)found;
+    }
+    free(copy);
+    return 0;
+}
+
+static int dump_rows(struct df_parquet_file *file, const char *names, struct df_budget *budget, struct df_error *error)
+{
+    static uint32_t columns[COLUMNS_MAX];
+    uint32_t count;
+    if (choose_columns(file, names, columns, &count, error) < 0)
+        return -1;
+    struct df_parquet_scan_options options = {
+        .columns = columns,
+        .column_count = count,
+        .row_group_end = df_parquet_row_group_count(file),
+        .budget = budget,
+        .deadline = df_deadline_never(),
+    };
+    struct df_parquet_scan *scan;
+    if (df_parquet_scan_open(&scan, file, &options, error) < 0)
+        return -1;
+    struct df_buf out = {0};
+    const struct df_vector *vectors;
+    uint32_t rows;
+    int result;
+    while ((result = df_parquet_scan_next(scan, &vectors, &rows, error)) > 0)
+        put_rows(&out, file, columns, count, vectors, rows);
+    flush(&out);
+    df_buf_dispose(&out);
+    df_parquet_scan_close(scan);
+    return result;
+}
+
+static void dump_schema(const struct df_parquet_file *file)
+{
+    struct df_buf out = {0};
+    struct df_json_writer writer;
+    for (uint32_t i = 0; i < df_parquet_column_count(file); i++) {
+        const struct df_parquet_column *column = df_parquet_column(file, i);
+        df_json_writer_init(&writer, &out, DF_JSON_COMPACT);
+        df_json_begin_object(&writer);
+        df_json_key(&writer, "name");
+        df_json_text(&writer, column->name);
+        df_json_key(&writer, "physical");
+        df_json_int(&writer, column->physical);
+        df_json_key(&writer, "meaning");
+        df_json_int(&writer, column->meaning);
+        df_json_key(&writer, "optional");
+        df_json_boolean(&writer, column->optional);
+        df_json_key(&writer, "unsupported");
+        if (column->unsupported)
+            df_json_text(&writer, column->unsupported);
+        else
+            df_json_null(&writer);
+        df_json_key(&writer, "bounds");
+        df_json_begin_array(&writer);
+        for (uint32_t group = 0; group < df_parquet_row_group_count(file); group++) {
+            struct df_parquet_int_bounds bounds = df_parquet_int_bounds(file, group, i);
+            if (!bounds.known) {
+                df_json_null(&writer);
+                continue;
+            }
+            df_json_begin_array(&writer);
+            df_json_int(&writer, bounds.minimum);
+            df_json_int(&writer, bounds.maximum);
+            df_json_end_array(&writer);
+        }
+        df_json_end_array(&writer);
+        df_json_end_object(&writer);
+        df_buf_put_char(&out, '\n');
+    }
+    flush(&out);
+    df_buf_dispose(&out);
+}
+
+static int dump(const struct arguments *arguments, struct df_error *error)
+{
+    struct df_budget budget;
+    df_budget_init(&budget, arguments->memory);
+    struct df_store *store;
+    if (df_store_create(&store, error) < 0)
+        return -1;
+    struct df_parquet_open open = {
+        .store = store, .uri = arguments->path, .budget = &budget, .deadline = df_deadline_never()};
+    struct df_parquet_file *file = NULL;
+    int result = df_parquet_file_open(&file, &open, error);
+    if (result == 0 && arguments->schema)
+        dump_schema(file);
+    else if (result == 0)
+        result = dump_rows(file, arguments->columns, &budget, error);
+    df_parquet_file_close(file);
+    df_store_free(store);
+    return result;
+}
+
+/* ---- the sample ---- */
+
+static const struct df_parquet_write_column sample_columns[] = {
+    {"flag", DF_PARQUET_BOOLEAN, DF_PARQUET_PLAIN, true, true},
+    {"small", DF_PARQUET_INT32, DF_PARQUET_PLAIN, true, true},
+    {"day", DF_PARQUET_INT32, DF_PARQUET_DATE, true, false},
+    {"big", DF_PARQUET_INT64, DF_PARQUET_PLAIN, true, true},
+    {"ms", DF_PARQUET_INT64, DF_PARQUET_TIMESTAMP_MS, true, false},
+    {"us", DF_PARQUET_INT64, DF_PARQUET_TIMESTAMP_US, true, false},
+    {"ns", DF_PARQUET_INT64, DF_PARQUET_TIMESTAMP_NS, true, false},
+    {"real", DF_PARQUET_DOUBLE, DF_PARQUET_PLAIN, true, true},
+    {"word", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_STRING, true, true},
+    {"text", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_STRING, true, true},
+    {"bytes", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_PLAIN, true, false},
+    {"nothing", DF_PARQUET_INT64, DF_PARQUET_PLAIN, true, true},
+};
+enum { SAMPLE_COLUMNS = sizeof sample_columns / sizeof *sample_columns };
+
+struct sample_batch {
+    uint8_t valid[SAMPLE_COLUMNS][SAMPLE_BATCH];
+    uint8_t bools[SAMPLE_BATCH];
+    int64_t int64s[SAMPLE_COLUMNS][SAMPLE_BATCH];
+    double float64s[SAMPLE_BATCH];
+    struct df_slice bytes[SAMPLE_COLUMNS][SAMPLE_BATCH];
+    char texts[3][SAMPLE_BATCH][32];
+};
+
+/* tests/e2e/test_parquet.py has the same formulas. */
+static int64_t sample_integer(uint32_t column, uint64_t row)
+{
+    switch (column) {
+    case 1:
+        return (int64_t)(row * 7919 % 1000) - 500;
+    case 2:
+        return (int64_t)(row % 20000);
+    case 3:
+        return (int64_t)(row * 1000003) - 12345678901;
+    case 4:
+        return 1600000000000 + (int64_t)row;
+    case 5:
+        return 1600000000000000 + (int64_t)row;
+    default:
+        return 1600000000000000000 + (int64_t)row;
+    }
+}
+
+static struct df_slice sample_bytes(struct sample_batch *batch, uint32_t column, uint32_t at, uint64_t row)
+{
+    char *text = batch->texts[column - 8][at];
+    int size;
+    if (column == 8)
+        size = snprintf(text, 32, "word%d", (int)(row % 5));
+    else if (column == 9)
+        size = snprintf(text, 32, "text number %llu", (unsigned long long)row);
+    else
+        size = snprintf(text, 32, "%c%llu", (char)(row % 256), (unsigned long long)row);
+    return df_slice_make(text, column == 10 && row % 11 == 0 ? 0 : (size_t)size);
+}
+
+static void fill_sample(struct sample_batch *batch, struct df_vector *vectors, uint64_t first, uint32_t rows,
+                        bool no_nulls)
+{
+    for (uint32_t column = 0; column < SAMPLE_COLUMNS; column++) {
+        struct df_vector *vector = &vectors[column];
+        *vector = (struct df_vector){.row_count = rows, .valid = no_nulls ? NULL : batch->valid[column]};
+        for (uint32_t at = 0; at < rows; at++) {
+            uint64_t row = first + at;
+            batch->valid[column][at] = column != 11 && (row + column) % 7 != 0;
+            if (column == 0)
+                batch->bools[at] = row % 3 == 0;
+            else if (column == 7)
+                batch->float64s[at] = row % 13 == 0 ? (double)NAN : (double)row / 8 - 1000;
+            else if (column >= 8 && column <= 10)
+                batch->bytes[column][at] = sample_bytes(batch, column, at, row);
+            else
+                batch->int64s[column][at] = sample_integer(column, row);
+        }
+        if (column == 0) {
+            vector->kind = DF_VECTOR_BOOL;
+            vector->values.bools = batch->bools;
+        } else if (column == 7) {
+            vector->kind = DF_VECTOR_FLOAT64;
+            vector->values.float64s = batch->float64s;
+        } else if (column >= 8 && column <= 10) {
+            vector->kind = DF_VECTOR_BYTES;
+            vector->values.bytes = batch->bytes[column];
+        } else {
+            vector->kind = DF_VECTOR_INT64;
+            vector->values.int64s = batch->int64s[column];
+        }
+    }
+}
+
+static int to_file(void *ctx, struct df_slice piece, struct df_error *error)
+{
+    if (fwrite(piece.data, 1, piece.size, ctx) == piece.size)
+        return 0;
+    return df_error_set(error, DF_ERROR_EXHAUSTED, "cannot write the sample");
+}
+
+static int write_rows(struct df_parquet_writer *writer, const struct arguments *arguments, struct df_error *error)
+{
+    static struct sample_batch batch;
+    struct df_vector vectors[SAMPLE_COLUMNS];
+    for (uint64_t row = 0; row < arguments->rows; row += SAMPLE_BATCH) {
+        uint64_t left = arguments->rows - row;
+        uint32_t rows = left < SAMPLE_BATCH ? (uint32_t)left : SAMPLE_BATCH;
+        fill_sample(&batch, vectors, row, rows, arguments->no_nulls);
+        if (df_parquet_writer_put(writer, vectors, rows, error) < 0)
+            return -1;
+    }
+    return df_parquet_writer_finish(writer, error);
+}
+
+static int write_sample(const struct arguments *arguments, struct df_error *error)
+{
+    FILE *file = fopen(arguments->path, "wb");
+    if (!file)
+        return df_error_set(error, DF_ERROR_NOT_FOUND, "cannot open %s for writing", arguments->path);
+    struct df_parquet_write_column columns[SAMPLE_COLUMNS];
+    memcpy(columns, sample_columns, sizeof columns);
+    for (uint32_t i = 0; i < SAMPLE_COLUMNS; i++) {
+        columns[i].optional = !arguments->no_nulls;
+        columns[i].dictionary = columns[i].dictionary && !arguments->plain;
+    }
+    struct df_parquet_key_value metadata[] = {{"dayfly.groups", "whole"}};
+    struct df_parquet_write_options options = {
+        .columns = columns,
+        .column_count = SAMPLE_COLUMNS,
+        .codec =
+            arguments->codec && strcmp(arguments->codec, "none") == 0 ? DF_PARQUET_UNCOMPRESSED : DF_PARQUET_SNAPPY,
+        .row_group_rows = (uint32_t)arguments->row_group_rows,
+        .page_bytes = (uint32_t)arguments->page_bytes,
+        .metadata = metadata,
+        .metadata_count = 1,
+    };
+    struct df_parquet_writer *writer = NULL;
+    int result = df_parquet_writer_open(&writer, &options, to_file, file, error);
+    if (result == 0)
+        result = write_rows(writer, arguments, error);
+    df_parquet_writer_close(writer);
+    if (fclose(file) != 0 && result == 0)
+        result = df_error_set(error, DF_ERROR_EXHAUSTED, "cannot write %s", arguments->path);
+    return result;
+}
+
+/* ---- main ---- */
+
+static bool take_flag(struct arguments *arguments, const char *name)
+{
+    const struct {
+        const char *name;
+        bool *to;
+    } flags[] = {{"--schema", &arguments->schema},
+                 {"--write-sample", &arguments->write_sample},
+                 {"--plain", &arguments->plain},
+                 {"--no-nulls", &arguments->no_nulls}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strcmp(name, flags[i].name) == 0)
+            return *flags[i].to = true;
+    return false;
+}
+
+static bool take_option(struct arguments *arguments, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        uint64_t *to;
+    } numbers[] = {{"--memory", &arguments->memory},
+                   {"--rows", &arguments->rows},
+                   {"--row-group-rows", &arguments->row_group_rows},
+                   {"--page-bytes", &arguments->page_bytes}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (value && strcmp(name, numbers[i].name) == 0) {
+            *numbers[i].to = strtoull(value, NULL, 10);
+            return true;
+        }
+    if (value && strcmp(name, "--columns") == 0)
+        arguments->columns = value;
+    else if (value && strcmp(name, "--codec") == 0)
+        arguments->codec = value;
+    else
+        return false;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.rows = 1000};
+    struct df_error error = {0};
+    for (int i = 1; i < argc; i++) {
+        if (take_flag(&arguments, argv[i]))
+            continue;
+        if (strncmp(argv[i], "--", 2) != 0)
+            arguments.path = argv[i];
+        else if (take_option(&arguments, argv[i], i + 1 < argc ? argv[i + 1] : NULL))
+            i++;
+        else
+            arguments.path = NULL, i = argc;
+    }
+    if (!arguments.path) {
+        df_error_set(&error, DF_ERROR_INVALID, "expected a FILE and the flags named at the top of parquet_dump.c");
+        return fail(&error);
+    }
+    int result = arguments.write_sample ? write_sample(&arguments, &error) : dump(&arguments, &error);
+    return result < 0 ? fail(&error) : 0;
+}
