@@ -2,11 +2,15 @@
 # `make help` shows them; everything that is made lies in build/.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-all bench fuzz soak check-fresh format lint clean help
+.PHONY: build lambda demo test test-all bench fuzz soak check-fresh format lint clean help
 
 build: ## the program: build/release/dayfly, static; the same as `make` alone
 	@scripts/setup.sh build
 	@scripts/build.sh release dayfly
+
+lambda: ## the worker for AWS Lambda: build/release/bootstrap, static
+	@scripts/setup.sh build
+	@scripts/build.sh release bootstrap
 
 demo: build ## 1,000,000 made-up shoppers, and how many of them view, fill a cart, buy (the second time takes seconds)
 	@scripts/demo.sh
@@ -19,10 +23,11 @@ test-all: test ## test, lint, the tests under the sanitizers, 20 s of every fuzz
 	@scripts/setup.sh build test lint
 	@scripts/test-all.sh
 
-bench: ## this funnel beside DuckDB's: CPU per row, one thread
+bench: ## this funnel beside DuckDB's: CPU per row, one thread; cold starts and queries of Lambda workers
 	@scripts/setup.sh build test
-	@scripts/build.sh release dayfly
+	@scripts/build.sh release dayfly bootstrap
 	@build/venv/bin/python bench/bench.py
+	@build/venv/bin/python bench/lambda_bench.py
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60); findings in build/fuzz-findings
 	@scripts/setup.sh build lint

@@ -35,7 +35,7 @@ select count(t1), count(t2), count(t3) from third
 """
 DUCKDB_SCRIPT = """
 import duckdb, sys
-duckdb.sql("set threads = 1")
+duckdb.sql("set threads = 1; set enable_progress_bar = false")
 print(*duckdb.sql(sys.argv[1]).fetchall()[0])
 """
 

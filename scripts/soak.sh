@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 end=$(($(date +%s) + ${SOAK_MINUTES:-30} * 60))
 scripts/build.sh debug
-scripts/build.sh release dayfly
+scripts/build.sh release dayfly bootstrap
 scripts/fuzz.sh build
 contract=$(find tests/contract -name 'test_*.c' -exec basename '{}' .c ';' | sort)
 
@@ -19,6 +19,10 @@ round_of() {
         }
     done
     DAYFLY_TEST_SEED=$1 pytest_of soak tests/e2e/test_golden.py -k random >build/soak.log 2>&1 || {
+        tail -n 60 build/soak.log
+        return 1
+    }
+    DAYFLY_TEST_SEED=$1 DAYFLY_FAULT_QUERIES=200 pytest_of soak-faults tests/e2e/test_lambda_faults.py -k random_faults >build/soak.log 2>&1 || {
         tail -n 60 build/soak.log
         return 1
     }

@@ -8,11 +8,13 @@ scripts/lint.sh
 
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
-step "build asan" scripts/build.sh asan
+step_counted "200 queries under random faults" \
+    env DAYFLY_FAULT_QUERIES=200 scripts/pytest.sh faults tests/e2e/test_lambda_faults.py -k random_faults -s
+step "build asan" scripts/build.sh asan all bootstrap
 step_counted "unit and contract tests, ASan+UBSan" ctest_of asan
 step_counted "end-to-end tests, ASan+UBSan" env DAYFLY=build/asan/dayfly scripts/pytest.sh e2e-asan tests/e2e
 
-step "build tsan" scripts/build.sh tsan
+step "build tsan" scripts/build.sh tsan all bootstrap
 # Where the kernel randomises 32 bits of mappings, TSan cannot place its shadow; without randomisation it can.
 without_aslr=
 if build/tsan/dayfly version 2>&1 | grep -q 'unexpected memory mapping'; then

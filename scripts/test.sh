@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 step_counted "layers, docs" pytest_of house tests/layers.py tests/test_docs.py tests/test_scripts.py
 step "build debug" scripts/build.sh debug
 step_counted "unit and contract tests" ctest_of debug
-step "build release" scripts/build.sh release dayfly
+step "build release" scripts/build.sh release dayfly bootstrap
 step_counted "end-to-end tests" pytest_of e2e tests/e2e

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The three plain functions of SHA-256 in libcrypto. EVP, and SHA256(), which is EVP inside, would pull the machinery of
- * providers into the worker: megabytes and milliseconds. */
+/* The three plain functions of SHA-256 in libcrypto. EVP, and SHA256(), which is EVP inside, would pull the machinery
+ * of providers into the worker: megabytes and milliseconds. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
@@ -60,6 +60,35 @@ static bool is_s3(const struct df_sigv4_request *request)
     return strcmp(request->service, "s3") == 0;
 }
 
+static struct df_slice cut(struct df_slice *rest, char separator)
+{
+    const uint8_t *at = rest->size ? memchr(rest->data, separator, rest->size) : NULL;
+    struct df_slice head = df_slice_make(rest->data, at ? (size_t)(at - rest->data) : rest->size);
+    *rest = at ? df_slice_make(at + 1, rest->size - head.size - 1) : df_slice_make(NULL, 0);
+    return head;
+}
+
+/* RFC 3986, §5.2.4, and as AWS wants it no empty segments either. */
+static void put_normalised(struct df_buf *out, struct df_slice path)
+{
+    size_t start = out->size;
+    bool ends_open = path.data[path.size - 1] == '/';
+    while (path.size) {
+        struct df_slice segment = cut(&path, '/');
+        if (segment.size == 0 || df_slice_is(segment, "."))
+            continue;
+        if (!df_slice_is(segment, "..")) {
+            df_buf_put_char(out, '/');
+            df_http_put_encoded(out, segment, false);
+            continue;
+        }
+        while (out->size > start && out->data[--out->size] != '/')
+            continue;
+    }
+    if (out->size == start || ends_open)
+        df_buf_put_char(out, '/');
+}
+
 static void put_path(struct df_buf *out, const struct df_sigv4_request *request)
 {
     if (request->path.size == 0)
@@ -67,7 +96,7 @@ static void put_path(struct df_buf *out, const struct df_sigv4_request *request)
     else if (is_s3(request))
         df_buf_put_slice(out, request->path);
     else
-        df_http_put_encoded(out, request->path, true);
+        put_normalised(out, request->path);
 }
 
 struct parameter {
@@ -79,14 +108,6 @@ static int compare_parameters(const void *a, const void *b)
     const struct parameter *x = a, *y = b;
     int order = df_slice_compare(x->name, y->name);
     return order ? order : df_slice_compare(x->value, y->value);
-}
-
-static struct df_slice cut(struct df_slice *rest, char separator)
-{
-    const uint8_t *at = rest->size ? memchr(rest->data, separator, rest->size) : NULL;
-    struct df_slice head = df_slice_make(rest->data, at ? (size_t)(at - rest->data) : rest->size);
-    *rest = at ? df_slice_make(at + 1, rest->size - head.size - 1) : df_slice_make(NULL, 0);
-    return head;
 }
 
 /* The query is on the wire already encoded; only the order is canonical. A name without '=' gets one. */
@@ -160,8 +181,21 @@ static bool name_is(struct df_slice name, const char *lower_name)
 /* What proxies and libraries change on the way must not be signed. */
 static bool is_signed(struct df_slice name)
 {
-    static const char *const left_out[] = {"user-agent",        "connection",      "expect",
-                                           "transfer-encoding", "x-amzn-trace-id", "authorization"};
+    static const char *const left_out[] = {"authorization",
+                                           "baggage",
+                                           "connection",
+                                           "expect",
+                                           "keep-alive",
+                                           "proxy-authenticate",
+                                           "proxy-authorization",
+                                           "te",
+                                           "traceparent",
+                                           "tracestate",
+                                           "trailer",
+                                           "transfer-encoding",
+                                           "upgrade",
+                                           "user-agent",
+                                           "x-amzn-trace-id"};
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
         if (name_is(name, left_out[i]))
             return false;

@@ -24,7 +24,8 @@ struct df_sigv4_request {
 };
 
 /* Adds Host, X-Amz-Date, X-Amz-Content-Sha256 (s3 only), X-Amz-Security-Token and Authorization to `fields`; every
- * field that is already there is signed, but user-agent, connection, expect, transfer-encoding and x-amzn-trace-id. */
+ * field that is already there is signed, but those that proxies and libraries change (user-agent, connection, expect,
+ * transfer-encoding, x-amzn-trace-id …; botocore leaves the same ones out). */
 int df_sigv4_sign(struct df_http_fields *fields, const struct df_sigv4_request *request,
                   const struct df_aws_credentials *credentials, struct df_error *error);
 

@@ -129,8 +129,12 @@ static void put_dataset(const struct funnel *funnel, struct df_json_writer *writ
     df_json_begin_object(writer);
     df_json_key(writer, "paths");
     df_json_begin_array(writer);
-    for (size_t i = 0; i < funnel->arguments->operand_count; i++)
-        df_json_text(writer, funnel->arguments->operands[i]);
+    for (size_t i = 0; i < funnel->arguments->operand_count; i++) {
+        struct df_buf uri = {0};
+        df_cli_put_uri(funnel->cli, funnel->arguments->operands[i], &uri);
+        df_json_string(writer, df_buf_slice(&uri));
+        df_buf_dispose(&uri);
+    }
     df_json_end_array(writer);
     put_text(writer, "pattern", value_of(funnel, "--pattern"));
     put_text(writer, "user", funnel->user);

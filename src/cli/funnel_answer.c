@@ -49,6 +49,9 @@ static void put_invoker_stats(struct df_json_writer *writer, const struct df_job
     put_uint(writer, "totalTasks", stats->parts - stats->parts_unsettled + stats->attempts_failed);
     put_uint(writer, "failedTasks", stats->attempts_failed);
     put_uint(writer, "retries", stats->retries);
+    put_uint(writer, "hedges", stats->hedges);
+    put_uint(writer, "droppedAnswers", stats->answers_dropped);
+    put_uint(writer, "throttledRequests", stats->cost.throttled_count);
     put_uint(writer, "stages", stats->stages);
     put_uint(writer, "batches", stats->batches);
     put_uint(writer, "exchangedBytes", stats->section_bytes);

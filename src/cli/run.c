@@ -1,7 +1,9 @@
 #include "cli/run.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -25,6 +27,7 @@ struct run {
     struct df_invoker *remote;  /* NULL: none */
     struct df_memory_writer writer;
     struct df_progress progress;
+    struct df_buf output_prefix; /* empty: none */
 
     struct { /* touched on the loop only */
         struct df_job *job;
@@ -78,6 +81,32 @@ static bool is_remote(const struct df_config *config)
     return strcmp(df_config_text(config, "invoke"), "threads") != 0;
 }
 
+/* In a file:// URI an escaped character is no part of a glob. */
+static void put_escaped(struct df_buf *out, const char *path, const char *special)
+{
+    for (; *path; path++)
+        if (strchr(special, *path))
+            df_buf_printf(out, "%%%02X", (unsigned char)*path);
+        else
+            df_buf_put_char(out, *path);
+}
+
+void df_cli_put_uri(const struct df_cli *cli, const char *uri, struct df_buf *out)
+{
+    char folder[PATH_MAX];
+    bool relative = uri[0] && uri[0] != '/' && !strstr(uri, "://");
+    if (!relative || !is_remote(cli->config) || !getcwd(folder, sizeof folder) || folder[0] != '/') {
+        df_buf_put_text(out, uri);
+    } else if (strpbrk(folder, "*?[")) {
+        df_buf_put_text(out, "file://");
+        put_escaped(out, folder, "*?[%");
+        df_buf_put_char(out, '/');
+        put_escaped(out, uri, "%");
+    } else {
+        df_buf_printf(out, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, uri);
+    }
+}
+
 /* The signals are blocked before the first thread starts, so that every thread inherits that; but they are told to the
  * loop, which therefore exists before. */
 static int make_threads(struct run *run, struct df_error *error)
@@ -112,6 +141,11 @@ static int start_job(struct run *run, const struct df_engine *engine, struct df_
 {
     df_memory_writer_init(&run->writer, answer_bytes_max);
     df_progress_start(&run->progress);
+    const char *prefix = df_config_text(run->cli->config, "result.prefix");
+    if (prefix)
+        df_cli_put_uri(run->cli, prefix, &run->output_prefix);
+    if (df_buf_failed(&run->output_prefix))
+        return df_error_no_memory(error, "starting the query");
     struct df_job_options options = {.engine = engine,
                                      .request = request,
                                      .writer = &run->writer.writer,
@@ -121,7 +155,7 @@ static int start_job(struct run *run, const struct df_engine *engine, struct df_
                                      .budget = &run->budget,
                                      .invoker = run->remote ? run->remote : run->threads,
                                      .local = run->threads,
-                                     .output_prefix = df_config_text(run->cli->config, "result.prefix"),
+                                     .output_prefix = prefix ? df_buf_text(&run->output_prefix) : NULL,
                                      .inline_bytes = (uint64_t)df_config_int(run->cli->config, "result.inline_bytes"),
                                      .progress = &run->progress,
                                      .memory_limit_bytes = run->budget.limit_bytes,
@@ -168,6 +202,7 @@ static void dispose(struct run *run)
     df_pool_free(run->pool);
     df_interrupt_stop(run->interrupt);
     df_memory_writer_dispose(&run->writer);
+    df_buf_dispose(&run->output_prefix);
     df_store_free(run->store);
     df_loop_free(run->loop);
 }

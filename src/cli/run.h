@@ -27,6 +27,10 @@ void df_cli_answer_dispose(struct df_cli_answer *answer);
 
 uint64_t df_cli_answer_counter(const struct df_cli_answer *answer, const char *name); /* 0 when never counted */
 
+/* A URI of the command line as those take it who run the parts: workers elsewhere have another working directory, so
+ * that a relative path becomes an absolute one. */
+void df_cli_put_uri(const struct df_cli *cli, const char *uri, struct df_buf *out);
+
 /* The engine of that name; main/ has listed it. */
 const struct df_engine *df_cli_engine(const struct df_cli *cli, const char *name);
 

@@ -28,12 +28,12 @@ struct running {
     struct df_arena arena;
     struct df_http_call *call;
     bool busy, wants_log;
+    bool again; /* a sandbox before this one was lost with the invocation waiting in front of it */
 };
 
 struct function {
     struct df_emulator_function settings;
     struct running *running; /* newest first */
-    unsigned running_count;
 };
 
 struct df_emulator {
@@ -92,13 +92,17 @@ static void reply_result(struct running *running, const struct df_invocation_res
 
 /* ---- sandboxes ---- */
 
+static void run_again(struct running *lost);
+
 static void on_result(void *ctx, struct df_sandbox *sandbox, const struct df_invocation_result *result)
 {
     (void)sandbox;
     struct running *running = ctx;
-    if (running->call)
-        reply_result(running, result);
     running->busy = false;
+    if (result->undelivered)
+        run_again(running);
+    else if (running->call)
+        reply_result(running, result);
     df_arena_dispose(&running->arena);
 }
 
@@ -110,7 +114,6 @@ static void on_gone(void *ctx, struct df_sandbox *sandbox)
     while (*at != running)
         at = &(*at)->next;
     *at = running->next;
-    running->function->running_count--;
     df_log(DF_LOG_INFO, "sandbox_gone", df_log_text("function", running->function->settings.name));
     df_arena_dispose(&running->arena);
     free(running);
@@ -124,9 +127,18 @@ static void caller_gone(void *ctx)
 static struct running *warm(struct function *function)
 {
     for (struct running *running = function->running; running; running = running->next)
-        if (!running->busy && !df_sandbox_is_busy(running->sandbox))
+        if (!running->busy && df_sandbox_is_free(running->sandbox))
             return running;
     return NULL;
+}
+
+/* Those that still count: one that is dying makes place already. */
+static unsigned running_count(const struct function *function)
+{
+    unsigned count = 0;
+    for (const struct running *running = function->running; running; running = running->next)
+        count += !df_sandbox_is_dying(running->sandbox);
+    return count;
 }
 
 static struct running *cold(struct df_emulator *emulator, struct function *function, struct df_error *error)
@@ -146,8 +158,33 @@ static struct running *cold(struct df_emulator *emulator, struct function *funct
     }
     running->next = function->running;
     function->running = running;
-    function->running_count++;
     return running;
+}
+
+/* The invocation was never delivered: a new sandbox takes it, once. */
+static void run_again(struct running *lost)
+{
+    struct df_error error;
+    struct df_http_call *call = lost->call;
+    df_error_set(&error, DF_ERROR_UNAVAILABLE, "two processes in a row exited before they took the invocation");
+    struct running *running = lost->again ? NULL : cold(lost->emulator, lost->function, &error);
+    lost->call = NULL;
+    if (call)
+        df_http_call_on_gone(call, NULL, NULL);
+    if (!running) {
+        if (call)
+            reply_error(call, 502, "InvalidRuntimeException", error.message, NULL);
+        return;
+    }
+    running->invocation = lost->invocation;
+    running->arena = lost->arena;
+    lost->arena = (struct df_arena){0};
+    running->wants_log = lost->wants_log;
+    running->again = running->busy = true;
+    running->call = call;
+    if (call)
+        df_http_call_on_gone(call, caller_gone, running);
+    df_sandbox_run(running->sandbox, &running->invocation);
 }
 
 /* ---- Invoke ---- */
@@ -172,23 +209,37 @@ static bool field_is(const struct df_http_call *call, const char *name, const ch
     return df_slice_is(df_http_fields_get(df_http_call_fields(call), name), value);
 }
 
+static struct df_slice client_context_of(const struct df_http_call *call)
+{
+    return df_http_fields_get(df_http_call_fields(call), "X-Amz-Client-Context");
+}
+
+/* The context as a field of `next`: one line, since white space outside of JSON's strings may be any. */
+static bool keep_context(struct running *running, struct df_slice context)
+{
+    struct df_buf decoded = {0};
+    bool ok = df_base64_take(&decoded, context);
+    for (size_t i = 0; ok && i < decoded.size; i++)
+        if (decoded.data[i] < ' ')
+            decoded.data[i] = ' ';
+    char *text = ok ? df_arena_text(&running->arena, df_buf_slice(&decoded)) : NULL;
+    running->invocation.client_context = text;
+    df_buf_dispose(&decoded);
+    return text != NULL;
+}
+
 static bool prepare(struct running *running, struct df_http_call *call)
 {
-    struct df_http_fields const *fields = df_http_call_fields(call);
     running->invocation = (struct df_invocation){0};
     make_id(running->invocation.id);
-    struct df_slice payload = df_http_call_body(call), context = df_http_fields_get(fields, "X-Amz-Client-Context");
+    struct df_slice payload = df_http_call_body(call), context = client_context_of(call);
     if (payload.size == 0)
         payload = df_slice_text("{}");
-    if (!df_arena_copy(&running->arena, payload, &running->invocation.payload))
+    if (!df_arena_copy(&running->arena, payload, &running->invocation.payload) ||
+        (context.size && !keep_context(running, context)))
         return false;
-    if (context.size) {
-        struct df_buf decoded = {0};
-        if (df_base64_take(&decoded, context))
-            running->invocation.client_context = df_arena_text(&running->arena, df_buf_slice(&decoded));
-        df_buf_dispose(&decoded);
-    }
     running->wants_log = field_is(call, "X-Amz-Log-Type", "Tail");
+    running->again = false;
     return true;
 }
 
@@ -196,7 +247,7 @@ static void start_invocation(struct df_emulator *emulator, struct function *func
 {
     struct df_error error;
     struct running *running = warm(function);
-    if (!running && function->running_count >= function->settings.concurrency) {
+    if (!running && running_count(function) >= function->settings.concurrency) {
         reply_error(call, 429, "TooManyRequestsException", "Rate Exceeded.",
                     "ReservedFunctionConcurrentInvocationLimitExceeded");
         return;
@@ -206,6 +257,7 @@ static void start_invocation(struct df_emulator *emulator, struct function *func
         return;
     }
     if (!prepare(running, call)) {
+        df_arena_dispose(&running->arena);
         reply_error(call, 500, "ServiceException", "out of memory", NULL);
         return;
     }
@@ -256,6 +308,14 @@ static bool is_json(struct df_slice text)
     return ok;
 }
 
+static bool is_base64_json(struct df_slice text)
+{
+    struct df_buf decoded = {0};
+    bool ok = df_base64_take(&decoded, text) && is_json(df_buf_slice(&decoded));
+    df_buf_dispose(&decoded);
+    return ok;
+}
+
 static void invoke(struct df_emulator *emulator, struct function *function, struct df_http_call *call)
 {
     bool event = field_is(call, "X-Amz-Invocation-Type", "Event");
@@ -267,8 +327,11 @@ static void invoke(struct df_emulator *emulator, struct function *function, stru
         snprintf(message, sizeof message, "Request must be smaller than %zu bytes for the InvokeFunction operation",
                  limit);
         reply_error(call, 413, "RequestTooLargeException", message, NULL);
-    } else if (df_http_fields_get(df_http_call_fields(call), "X-Amz-Client-Context").size > CLIENT_CONTEXT_MAX) {
+    } else if (client_context_of(call).size > CLIENT_CONTEXT_MAX) {
         reply_error(call, 400, "InvalidParameterValueException", "Client context must be at most 3,583 bytes", NULL);
+    } else if (!is_base64_json(client_context_of(call))) {
+        reply_error(call, 400, "InvalidRequestContentException",
+                    "Client context must be a valid Base64-encoded JSON object", NULL);
     } else if (!is_json(df_http_call_body(call))) {
         reply_error(call, 400, "InvalidRequestContentException",
                     "Could not parse request body into json: the payload is not JSON", NULL);

@@ -20,6 +20,7 @@
 enum {
     RESPONSE_BYTES_MAX = 6291556, /* 6 MiB and 100 */
     LOG_BYTES = 4096,
+    LAST_READS_MAX = 256, /* of the output of a process that has exited; its children may write on */
     ENVIRONMENT_MAX = 128,
 };
 
@@ -74,6 +75,13 @@ static void tell_result(struct df_sandbox *sandbox, bool function_error, struct 
     sandbox->tail_size = 0;
 }
 
+static void tell_undelivered(struct df_sandbox *sandbox)
+{
+    struct df_invocation_result result = {.undelivered = true};
+    sandbox->invocation = NULL;
+    sandbox->events.on_result(sandbox->events.ctx, sandbox, &result);
+}
+
 static void tell_error(struct df_sandbox *sandbox, const char *type, const char *message)
 {
     if (!sandbox->invocation)
@@ -88,16 +96,22 @@ static void tell_error(struct df_sandbox *sandbox, const char *type, const char 
 
 /* ---- freezing and timers ---- */
 
+/* To the process and what it has started; never to our own group, which is what 0 means. */
+static bool signal_group(const struct df_sandbox *sandbox, int signal_number)
+{
+    return sandbox->pid > 0 && kill(-sandbox->pid, signal_number) == 0;
+}
+
 static void freeze(struct df_sandbox *sandbox)
 {
     if (sandbox->options->freeze && !sandbox->frozen)
-        sandbox->frozen = kill(-sandbox->pid, SIGSTOP) == 0;
+        sandbox->frozen = signal_group(sandbox, SIGSTOP);
 }
 
 static void thaw(struct df_sandbox *sandbox)
 {
     if (sandbox->frozen)
-        kill(-sandbox->pid, SIGCONT);
+        signal_group(sandbox, SIGCONT);
     sandbox->frozen = false;
 }
 
@@ -109,7 +123,7 @@ static void arm(struct df_sandbox *sandbox, int64_t ms)
 void df_sandbox_kill(struct df_sandbox *sandbox)
 {
     sandbox->state = STATE_DYING;
-    kill(-sandbox->pid, SIGKILL);
+    signal_group(sandbox, SIGKILL);
 }
 
 static void on_timer(void *ctx)
@@ -147,11 +161,12 @@ static void deliver(struct df_sandbox *sandbox)
     struct df_http_call *call = sandbox->next_call;
     struct df_http_fields fields = {.arena = df_http_call_arena(call)};
     sandbox->invocation->deadline_wall_ms = df_time_wall_ms() + (int64_t)sandbox->function->timeout_s * 1000;
+    sandbox->next_call = NULL;
     if (!put_next_fields(sandbox, &fields)) {
-        df_http_reply_abort(call);
+        df_http_reply_abort(call); /* it asks again */
         return;
     }
-    sandbox->next_call = NULL;
+    df_http_call_on_gone(call, NULL, NULL);
     sandbox->state = STATE_BUSY;
     sandbox->delivered = true;
     arm(sandbox, (int64_t)sandbox->function->timeout_s * 1000);
@@ -164,11 +179,21 @@ void df_sandbox_run(struct df_sandbox *sandbox, struct df_invocation *invocation
     sandbox->invocation = invocation;
     if (sandbox->next_call)
         deliver(sandbox);
+    else
+        thaw(sandbox); /* its connection is gone: it has to ask again */
 }
 
-bool df_sandbox_is_busy(const struct df_sandbox *sandbox)
+/* A process may have exited without the loop having heard of it. */
+bool df_sandbox_is_dying(const struct df_sandbox *sandbox)
 {
-    return sandbox->invocation != NULL || sandbox->state == STATE_BUSY || sandbox->state == STATE_DYING;
+    siginfo_t info = {0};
+    return sandbox->state == STATE_DYING ||
+           (waitid(P_PID, (id_t)sandbox->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0);
+}
+
+bool df_sandbox_is_free(const struct df_sandbox *sandbox)
+{
+    return !sandbox->invocation && sandbox->state != STATE_BUSY && !df_sandbox_is_dying(sandbox);
 }
 
 /* ---- the Runtime API ---- */
@@ -243,10 +268,9 @@ static void take_init_error(struct df_sandbox *sandbox, struct df_http_call *cal
     if (body.size == 0)
         put_error(&body, "Runtime.Unknown", "init failed");
     reply_json(call, 202, "{\"status\":\"OK\"}");
+    sandbox->state = STATE_DYING; /* it has to exit now */
     tell_result(sandbox, true, df_buf_slice(&body));
     df_buf_dispose(&body);
-    sandbox->state = STATE_STARTING;
-    sandbox->was_ready = false;
     arm(sandbox, sandbox->options->init_timeout_ms);
 }
 
@@ -294,24 +318,34 @@ static void keep_tail(struct df_sandbox *sandbox, const char *bytes, size_t size
     sandbox->tail_size = keep + size;
 }
 
-static void on_output(evutil_socket_t fd, short what, void *ctx)
+static ssize_t take_output(struct df_sandbox *sandbox)
 {
-    (void)what;
-    struct df_sandbox *sandbox = ctx;
     char bytes[4096];
-    ssize_t got = read((int)fd, bytes, sizeof bytes);
+    ssize_t got = read(sandbox->output_fd, bytes, sizeof bytes);
     if (got > 0) {
         keep_tail(sandbox, bytes, (size_t)got);
         ssize_t passed_on = write(STDERR_FILENO, bytes, (size_t)got);
         (void)passed_on; /* nobody to tell */
-    } else if (got == 0) {
-        event_del(sandbox->output_event);
     }
+    return got;
+}
+
+static void on_output(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    struct df_sandbox *sandbox = ctx;
+    if (take_output(sandbox) == 0)
+        event_del(sandbox->output_event);
 }
 
 static void explain_exit(struct df_sandbox *sandbox, int status)
 {
-    char message[200];
+    char message[PATH_MAX + 64];
+    if (sandbox->invocation && !sandbox->delivered && sandbox->was_ready) {
+        tell_undelivered(sandbox);
+        return;
+    }
     if (sandbox->death[0]) {
         tell_error(sandbox, sandbox->was_ready ? "Sandbox.Timeout" : "Runtime.InitTimeout", sandbox->death);
         return;
@@ -348,9 +382,12 @@ static void on_exit_event(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     struct df_sandbox *sandbox = ctx;
     int status = 0;
-    if (waitpid(sandbox->pid, &status, WNOHANG) != sandbox->pid)
-        return;
-    kill(-sandbox->pid, SIGKILL); /* what it may have started */
+    signal_group(sandbox, SIGKILL); /* what it may have started; before waitpid, while the number is still its own */
+    if (waitpid(sandbox->pid, &status, 0) != sandbox->pid)
+        status = 0;
+    sandbox->pid = 0;
+    for (int reads = 0; reads < LAST_READS_MAX && take_output(sandbox) > 0;)
+        reads++;
     sandbox->state = STATE_DYING;
     explain_exit(sandbox, status);
     sandbox->events.on_gone(sandbox->events.ctx, sandbox);
@@ -364,16 +401,28 @@ struct environment {
     size_t count;
 };
 
+/* Takes "NAME=VALUE"; the last one of a name counts. */
+static void put_entry(struct environment *environment, char *entry)
+{
+    size_t name_size = entry ? strcspn(entry, "=") + 1 : 0, i = 0;
+    while (entry && i < environment->count && strncmp(environment->entries[i], entry, name_size) != 0)
+        i++;
+    if (!entry || i == ENVIRONMENT_MAX) {
+        free(entry);
+        return;
+    }
+    if (i < environment->count)
+        free(environment->entries[i]);
+    else
+        environment->count++;
+    environment->entries[i] = entry;
+}
+
 static void put_variable(struct environment *environment, const char *name, const char *value)
 {
-    if (!value || environment->count == ENVIRONMENT_MAX)
-        return;
-    size_t size = strlen(name) + strlen(value) + 2;
-    char *entry = malloc(size);
-    if (!entry)
-        return;
-    snprintf(entry, size, "%s=%s", name, value);
-    environment->entries[environment->count++] = entry;
+    char *entry;
+    if (value && asprintf(&entry, "%s=%s", name, value) >= 0)
+        put_entry(environment, entry);
 }
 
 /* What a function inherits of the emulator: who it is towards AWS, and where AWS is. */
@@ -412,11 +461,8 @@ static void fill_environment(const struct df_sandbox *sandbox, const char *folde
     put_variable(environment, "LANG", "en_US.UTF-8");
     for (size_t i = 0; i < sizeof inherited / sizeof *inherited; i++)
         put_variable(environment, inherited[i], getenv(inherited[i]));
-    for (const char *const *extra = sandbox->options->environment; extra && *extra; extra++) {
-        char *copy = strdup(*extra);
-        if (copy && environment->count < ENVIRONMENT_MAX)
-            environment->entries[environment->count++] = copy;
-    }
+    for (const char *const *extra = sandbox->options->environment; extra && *extra; extra++)
+        put_entry(environment, strdup(*extra));
 }
 
 /* ---- starting ---- */
@@ -502,8 +548,7 @@ int df_sandbox_start(struct df_sandbox **out, struct df_loop *loop, const struct
     sandbox->events = *events;
     sandbox->pid_fd = sandbox->output_fd = -1;
     sandbox->timer = (struct df_timer){.fn = on_timer, .ctx = sandbox};
-    struct df_http_server_options server = {.limits = {.body_bytes = 64 * 1024 * 1024},
-                                            .idle_timeout_ms = INT32_MAX};
+    struct df_http_server_options server = {.limits = {.body_bytes = 64 * 1024 * 1024}, .idle_timeout_ms = INT32_MAX};
     int rc =
         df_http_server_listen(&sandbox->runtime_api, loop, "127.0.0.1:0", &server, on_runtime_call, sandbox, error);
     if (rc == 0) {
@@ -526,8 +571,8 @@ int df_sandbox_start(struct df_sandbox **out, struct df_loop *loop, const struct
 void df_sandbox_destroy(struct df_sandbox *sandbox)
 {
     if (sandbox->pid > 0) {
-        kill(-sandbox->pid, SIGKILL);
-        kill(sandbox->pid, SIGKILL);
+        signal_group(sandbox, SIGKILL);
+        kill(sandbox->pid, SIGKILL); /* it may not yet be in its group */
         waitpid(sandbox->pid, NULL, 0);
     }
     release(sandbox);

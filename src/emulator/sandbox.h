@@ -3,7 +3,9 @@
  *   STARTING ─► (first next) IDLE ◄─► BUSY          next with nothing to do: frozen, if asked for
  *       │           └─► idle too long: killed  └─► response or error: the invocation is answered; next: IDLE again
  *       └─► init error, exit, init timeout: the invocation fails   └─► exit, timeout: the invocation fails, killed
- */
+ *
+ * A process that has answered and exits, or never asks again, has not seen the invocation that waits for it: that one
+ * is handed back undelivered. */
 #ifndef DF_EMULATOR_SANDBOX_H
 #define DF_EMULATOR_SANDBOX_H
 
@@ -23,6 +25,7 @@ struct df_invocation {
 
 /* What an invocation came to. */
 struct df_invocation_result {
+    bool undelivered;    /* the process had served before and went before it took this one; nothing else is set */
     bool function_error; /* the body is an error object: X-Amz-Function-Error */
     struct df_slice body;
     struct df_slice log; /* the last 4 KB that the process wrote meanwhile */
@@ -39,9 +42,11 @@ struct df_sandbox_events {
 int df_sandbox_start(struct df_sandbox **sandbox, struct df_loop *loop, const struct df_emulator_options *options,
                      const struct df_emulator_function *function, const struct df_sandbox_events *events,
                      struct df_error *error);
-/* The sandbox must not be busy; it may still be starting. The invocation stays until on_result. */
+/* The sandbox must be free; it may still be starting. The invocation stays until on_result. */
 void df_sandbox_run(struct df_sandbox *sandbox, struct df_invocation *invocation);
-bool df_sandbox_is_busy(const struct df_sandbox *sandbox);
+/* Can it take an invocation? Not when it has one, and not when its process is dying or has exited. */
+bool df_sandbox_is_free(const struct df_sandbox *sandbox);
+bool df_sandbox_is_dying(const struct df_sandbox *sandbox);
 void df_sandbox_kill(struct df_sandbox *sandbox); /* on_gone comes */
 /* Kills and waits, without any callback. */
 void df_sandbox_destroy(struct df_sandbox *sandbox);

@@ -64,8 +64,9 @@ struct df_counter {
 
 struct df_query {
     const struct df_engine *engine;
-    struct df_slice request; /* JSON, the engine's own; lives as long as the query */
-    struct df_store *store;  /* for listing and metadata only */
+    struct df_slice request;      /* JSON, the engine's own; lives as long as the query */
+    struct df_store *store;       /* for listing and metadata only */
+    const atomic_bool *cancelled; /* the end has been decided; NULL: never. For what waits, as listings do */
     struct df_budget *budget;
     uint64_t memory_limit_bytes; /* of one worker process; 0: none */
     unsigned parallelism;        /* parts that run at once, about */

@@ -1,7 +1,7 @@
 /* Some rows of one column, decoded: plain arrays that a format fills and an engine reads.
  *
- * Owned by whoever made it (a scan); valid until that scan's next step. Values at null rows are unspecified but readable
- * (bytes: the empty slice; codes: 0 when the dictionary has an entry). */
+ * Owned by whoever made it (a scan); valid until that scan's next step. Values at null rows are unspecified but
+ * readable (bytes: the empty slice; codes: 0 when the dictionary has an entry). */
 #ifndef DF_FORMAT_VECTOR_H
 #define DF_FORMAT_VECTOR_H
 
@@ -15,8 +15,8 @@ enum df_vector_kind {
     DF_VECTOR_CODES, /* codes into `dictionary`, each checked to be below its count */
 };
 
-/* The distinct values behind codes. `serial` is unique within a scan, so that work done once per dictionary entry can be
- * kept until the serial changes. Entries are not necessarily distinct: a hostile file may repeat them. */
+/* The distinct values behind codes. `serial` is unique within a scan, so that work done once per dictionary entry can
+ * be kept until the serial changes. Entries are not necessarily distinct: a hostile file may repeat them. */
 struct df_dictionary {
     uint64_t serial;
     uint32_t count;

@@ -19,7 +19,8 @@ struct df_invoker_limits {
     uint64_t request_bytes;      /* of one envelope; 0: none */
     uint64_t answer_bytes;       /* of one batch's partials; what the job reserves until they are there */
     uint32_t batches_in_flight;
-    bool hedge; /* a second attempt may run elsewhere, so a straggler is worth one */
+    bool hedge;    /* a second attempt may run elsewhere, so a straggler is worth one */
+    bool outlives; /* an attempt may go on after `done` (cancelled, cut off); what it writes then needs a lease */
 };
 
 struct df_cost {

@@ -1,10 +1,14 @@
-/* One batch: WRITING (pool) ─► SENT ─► answered │ failed ─► done
- *               └► WAITING ◄┘ nothing of it was sent: again after a pause, twice at most
+/* One batch: WRITING (pool) ─► SENT ─► answered ─► READING (pool, when large) ─► done
+ *                               │ ▲  └► failed ─────────────────────────────────► done
+ *                               ▼ │
+ *                              PAUSE    nothing of it was sent: again, twice at most
  *
  * What a status or an error of the function means: the tables of `kind_of_status` and `kind_of_function_error`. Source:
  * docs of Lambda's Invoke API. */
 #include "invoke/lambda.h"
 
+#include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +20,14 @@
 #include "worker/envelope_json.h"
 
 enum {
-    /* The envelope's limit is 4 MB; what is larger than these goes into objects. */
+    /* The envelope's limit is 4 MB; what is larger than these goes into objects, if there is a place for them. */
     REQUEST_INLINE_BYTES = 256 * 1024,
     INPUTS_INLINE_BYTES = 1024 * 1024,
     ENVELOPE_BYTES_MAX = 4 * 1024 * 1024,
     /* 6,291,556 bytes of JSON are 4.7 MB of partials in base64. */
     ANSWER_BYTES = 4500000,
     ANSWER_JSON_BYTES_MAX = 6291556 + 1024,
+    LOOP_PARSE_BYTES_MAX = 64 * 1024, /* larger answers are parsed on the pool */
     SENDS_MAX = 3,
     RESEND_PAUSE_MS = 100,
     URL_BYTES = 512,
@@ -84,15 +89,27 @@ struct lambda_invoker {
     char url[URL_BYTES];
     struct df_http_client *client;
     uint32_t window_max;
+    int64_t halved_mono_ns; /* when the window was last halved */
+
+    pthread_mutex_t placing; /* held while an object is put: batches of a stage share theirs */
+    struct {
+        char *request_uri, *inputs_uri; /* put last, owned */
+    } synced;                           /* under placing */
 };
 
 struct flight {
     struct lambda_invoker *lambda;
     struct df_batch *batch;
-    struct df_pool_call write;
+    struct df_pool_call call; /* WRITING or READING */
     struct df_buf body;
-    bool write_failed, cancelled, writing;
-    struct df_error error;
+    bool cancelled, on_pool;
+    bool ending; /* results and done are being told: too late to cancel */
+    struct {
+        int rc; /* as int, apart from the loop's flags: neighbouring bytes may be read together */
+        struct df_error error;
+        struct df_part_result *results; /* of READING: one per part */
+        bool *told;
+    } pool; /* the call's while on_pool, the loop's otherwise */
 
     struct df_arena arena; /* of one request */
     struct df_http_exchange *exchange;
@@ -111,6 +128,11 @@ static void finish(struct flight *flight, const struct df_error *error)
     struct df_batch *batch = flight->batch;
     struct df_cost cost = flight->cost;
     batch->invoker_state = NULL;
+    df_timer_stop(flight->lambda->options.loop, &flight->pause);
+    for (uint32_t i = 0; flight->pool.results && i < batch->envelope.part_count; i++)
+        df_part_result_dispose(&flight->pool.results[i]);
+    free(flight->pool.results);
+    free(flight->pool.told);
     df_arena_dispose(&flight->arena);
     df_buf_dispose(&flight->body);
     df_buf_dispose(&flight->answer);
@@ -131,19 +153,36 @@ static void finish_cancelled(void *ctx)
 
 /* ---- writing the envelope, on the pool ---- */
 
-static int put_object(const struct flight *flight, const char *what, struct df_slice content, struct df_buf *uri,
+static int put_synced(const struct flight *flight, const char *uri, struct df_slice content, char **last_uri,
                       struct df_error *error)
 {
+    if (*last_uri && strcmp(*last_uri, uri) == 0)
+        return 0;
+    struct df_put put = {.uri = uri, .content = content, .condition = DF_PUT_IF_ABSENT};
+    struct df_error inner;
+    if (df_store_put(flight->lambda->options.store, &put, NULL, &inner) != 0 && inner.kind != DF_ERROR_CONFLICT) {
+        if (error)
+            *error = inner;
+        return -1;
+    }
+    free(*last_uri);
+    *last_uri = strdup(uri); /* NULL: the next one asks the store again */
+    return 0;
+}
+
+/* One name per stage, since the bytes are the same for each of its batches; put once, because a worker may be reading
+ * it already and an object that is replaced while it is read is a conflict. */
+static int put_object(const struct flight *flight, const char *what, struct df_slice content, char **last_uri,
+                      struct df_buf *uri, struct df_error *error)
+{
     const struct df_envelope *envelope = &flight->batch->envelope;
-    if (!envelope->output_prefix)
-        return df_error_set(error, DF_ERROR_TOO_LARGE,
-                            "the %s of this query (%zu bytes) is too large for an invocation, and there is no place to "
-                            "put it; set --result-prefix s3://bucket/prefix/",
-                            what, content.size);
-    /* One name per stage: the same bytes whoever comes first. */
-    df_buf_printf(uri, "%s%s-%u", envelope->output_prefix, what, envelope->stage);
-    struct df_put put = {.uri = df_buf_text(uri), .content = content};
-    return df_store_put(flight->lambda->options.store, &put, NULL, error);
+    df_buf_printf(uri, "%s%s-%" PRIu32, envelope->output_prefix, what, envelope->stage);
+    if (df_buf_failed(uri))
+        return df_error_no_memory(error, "writing an envelope");
+    pthread_mutex_lock(&flight->lambda->placing);
+    int rc = put_synced(flight, df_buf_text(uri), content, last_uri, error);
+    pthread_mutex_unlock(&flight->lambda->placing);
+    return rc;
 }
 
 static int write_inputs(struct flight *flight, struct df_buf *uri, struct df_error *error)
@@ -156,8 +195,8 @@ static int write_inputs(struct flight *flight, struct df_buf *uri, struct df_err
                                          envelope->stage, error);
     if (rc == 0)
         rc = df_section_manifest_put_json(envelope->inputs, &manifest, error);
-    if (rc == 0 && manifest.size > INPUTS_INLINE_BYTES)
-        rc = put_object(flight, "inputs", df_buf_slice(&manifest), uri, error);
+    if (rc == 0 && manifest.size > INPUTS_INLINE_BYTES && envelope->output_prefix)
+        rc = put_object(flight, "inputs", df_buf_slice(&manifest), &flight->lambda->synced.inputs_uri, uri, error);
     df_buf_dispose(&manifest);
     return rc;
 }
@@ -167,14 +206,17 @@ static int write_envelope(struct flight *flight, struct df_error *error)
     const struct df_envelope *envelope = &flight->batch->envelope;
     struct df_buf request_uri = {0}, inputs_uri = {0};
     int rc = write_inputs(flight, &inputs_uri, error);
-    if (rc == 0 && envelope->request.size > REQUEST_INLINE_BYTES)
-        rc = put_object(flight, "request", envelope->request, &request_uri, error);
+    if (rc == 0 && envelope->request.size > REQUEST_INLINE_BYTES && envelope->output_prefix)
+        rc = put_object(flight, "request", envelope->request, &flight->lambda->synced.request_uri, &request_uri, error);
     if (rc == 0)
         rc = df_envelope_put_json(envelope, request_uri.size ? df_buf_text(&request_uri) : NULL,
                                   inputs_uri.size ? df_buf_text(&inputs_uri) : NULL, &flight->body, error);
     if (rc == 0 && flight->body.size > ENVELOPE_BYTES_MAX)
-        rc = df_error_set(error, DF_ERROR_TOO_LARGE, "an envelope of %zu bytes, at most %d are sent", flight->body.size,
-                          ENVELOPE_BYTES_MAX);
+        rc = df_error_set(error, DF_ERROR_TOO_LARGE, "an envelope of %zu bytes, at most %d are sent%s",
+                          flight->body.size, ENVELOPE_BYTES_MAX,
+                          envelope->output_prefix ? ""
+                                                  : ", and there is no place to put its largest members; set "
+                                                    "--result-prefix s3://bucket/prefix/");
     df_buf_dispose(&request_uri);
     df_buf_dispose(&inputs_uri);
     return rc;
@@ -183,16 +225,31 @@ static int write_envelope(struct flight *flight, struct df_error *error)
 static void write_on_pool(void *ctx)
 {
     struct flight *flight = ctx;
-    flight->write_failed = write_envelope(flight, &flight->error) != 0;
+    flight->pool.rc = write_envelope(flight, &flight->pool.error);
+}
+
+static void call_pool(struct flight *flight, void (*fn)(void *ctx), void (*done)(void *ctx))
+{
+    struct df_invoke_lambda_options *options = &flight->lambda->options;
+    flight->on_pool = true;
+    flight->call = (struct df_pool_call){
+        .fn = fn, .ctx = flight, .poster = df_loop_poster(options->loop), .done = {.fn = done, .ctx = flight}};
+    df_pool_submit(options->pool, &flight->call);
 }
 
 /* ---- what an answer means ---- */
 
-/* The window of requests in flight: halved by a 429, one more with each success. The job reads it at each submit. */
-static void note_throttled(struct lambda_invoker *lambda)
+/* The window of requests in flight: halved by a 429, one more with each success. The job reads it at each submit.
+ * Requests that were sent before the window was halved say nothing about the new one. */
+static void note_throttled(struct flight *flight)
 {
+    struct lambda_invoker *lambda = flight->lambda;
     uint32_t *window = &lambda->invoker.limits.batches_in_flight;
+    flight->cost.throttled_count++;
+    if (flight->sent_mono_ns < lambda->halved_mono_ns)
+        return;
     *window = *window > 1 ? *window / 2 : 1;
+    lambda->halved_mono_ns = df_time_mono_ns();
 }
 
 static void note_success(struct lambda_invoker *lambda)
@@ -209,7 +266,7 @@ static bool name_has(const char *name, const char *part)
 
 static enum df_error_kind kind_of_status(unsigned status, const char *name)
 {
-    if (status == 429 || name_has(name, "Throttled") || name_has(name, "LimitReached") || name_has(name, "ENINotReady"))
+    if (status == 429 || name_has(name, "Throttl") || name_has(name, "LimitReached") || name_has(name, "ENINotReady"))
         return DF_ERROR_THROTTLED;
     if (name_has(name, "ExpiredToken") || name_has(name, "InvalidSignature") || name_has(name, "UnrecognizedClient") ||
         name_has(name, "InvalidClientTokenId") || name_has(name, "MissingAuthenticationToken"))
@@ -218,7 +275,7 @@ static enum df_error_kind kind_of_status(unsigned status, const char *name)
     case 401:
         return DF_ERROR_UNAUTHENTICATED;
     case 403:
-        return DF_ERROR_DENIED;
+        return name_has(name, "EFSMount") ? DF_ERROR_INVALID : DF_ERROR_DENIED;
     case 404:
         return DF_ERROR_NOT_FOUND;
     case 408:
@@ -237,9 +294,11 @@ static enum df_error_kind kind_of_status(unsigned status, const char *name)
     }
 }
 
-static enum df_error_kind kind_of_function_error(const char *type)
+/* Some answers to a timeout have no errorType. */
+static enum df_error_kind kind_of_function_error(const char *type, const char *message)
 {
-    if (name_has(type, "Timeout") || name_has(type, "Timedout") || name_has(type, "Deadline"))
+    if (name_has(type, "Timeout") || name_has(type, "Timedout") || name_has(type, "Deadline") ||
+        name_has(message, "Task timed out after"))
         return DF_ERROR_TIMEOUT;
     if (name_has(type, "ResponseSizeTooLarge"))
         return DF_ERROR_TOO_LARGE;
@@ -258,24 +317,30 @@ struct explanation {
     const char *type, *message;
 };
 
-static const char *text_of(struct explanation *explanation, const struct df_json *json, const char *name,
-                           const char *other)
+/* The text of the first of these members that is there; NULL: of none. */
+static char *text_of(struct explanation *explanation, const struct df_json *json, const char *const *names)
 {
-    const struct df_json *member = df_json_get(json, name);
-    if (!member)
-        member = df_json_get(json, other);
-    return member && member->type == DF_JSON_STRING ? df_arena_text(&explanation->arena, member->text) : NULL;
+    for (; *names; names++) {
+        const struct df_json *member = df_json_get(json, *names);
+        if (member && member->type == DF_JSON_STRING)
+            return df_arena_text(&explanation->arena, member->text);
+    }
+    return NULL;
 }
 
 static void read_explanation(struct flight *flight, struct explanation *explanation)
 {
+    static const char *const types[] = {"errorType", "__type", "code", NULL};
+    static const char *const messages[] = {"errorMessage", "message", "Message", NULL};
     struct df_json *json = NULL;
-    if (df_json_parse(df_buf_slice(&flight->answer), NULL, &explanation->arena, &json, NULL) != 0)
+    struct df_slice text = df_buf_slice(&flight->answer);
+    /* An explanation is short; what is long is none. */
+    if (text.size > LOOP_PARSE_BYTES_MAX || df_json_parse(text, NULL, &explanation->arena, &json, NULL) != 0)
         return;
-    explanation->type = text_of(explanation, json, "errorType", "__type");
-    explanation->message = text_of(explanation, json, "errorMessage", "message");
-    if (!explanation->message)
-        explanation->message = text_of(explanation, json, "Message", "Message");
+    char *type = text_of(explanation, json, types);
+    const char *hash = type ? strrchr(type, '#') : NULL; /* "com.amazonaws.lambda#TooManyRequestsException" */
+    explanation->type = hash ? hash + 1 : type;
+    explanation->message = text_of(explanation, json, messages);
 }
 
 static const char *way_out(enum df_error_kind kind)
@@ -303,10 +368,8 @@ static void finish_refused(struct flight *flight)
     read_explanation(flight, &explanation);
     const char *name = flight->error_name[0] ? flight->error_name : explanation.type ? explanation.type : "";
     enum df_error_kind kind = kind_of_status(flight->status, name);
-    if (kind == DF_ERROR_THROTTLED) {
-        flight->cost.throttled_count++;
-        note_throttled(flight->lambda);
-    }
+    if (kind == DF_ERROR_THROTTLED)
+        note_throttled(flight);
     df_error_set(&error, kind, "function '%s': %s (HTTP %u%s%s)%s", flight->lambda->options.function,
                  explanation.message ? explanation.message : "refused", flight->status, name[0] ? " " : "", name,
                  way_out(kind));
@@ -320,28 +383,57 @@ static void finish_function_error(struct flight *flight)
     struct df_error error;
     read_explanation(flight, &explanation);
     const char *type = explanation.type ? explanation.type : "Runtime.Unknown";
-    enum df_error_kind kind = kind_of_function_error(type);
+    enum df_error_kind kind = kind_of_function_error(type, explanation.message ? explanation.message : "");
     df_error_set(&error, kind, "function '%s' failed: %s (%s)%s", flight->lambda->options.function,
                  explanation.message ? explanation.message : "no message", type, way_out(kind));
     df_arena_dispose(&explanation.arena);
     finish(flight, &error);
 }
 
-static void tell_result(void *ctx, uint32_t position, struct df_part_result *result)
+static void keep_result(void *ctx, uint32_t position, struct df_part_result *result)
 {
-    struct df_batch *batch = ctx;
-    batch->callbacks.on_part(batch->callbacks.ctx, batch, position, result);
+    struct flight *flight = ctx;
+    flight->pool.results[position] = *result;
+    flight->pool.told[position] = true;
+    *result = (struct df_part_result){0};
+}
+
+static void read_on_pool(void *ctx)
+{
+    struct flight *flight = ctx;
+    flight->pool.rc = df_answer_take_json(df_buf_slice(&flight->answer), &flight->batch->envelope,
+                                          flight->lambda->options.store, keep_result, flight, &flight->pool.error);
+}
+
+static void read_on_loop(void *ctx)
+{
+    struct flight *flight = ctx;
+    struct df_batch *batch = flight->batch;
+    flight->on_pool = false;
+    flight->ending = true; /* the job may cancel what it has just settled */
+    for (uint32_t i = 0; i < batch->envelope.part_count; i++)
+        if (flight->pool.told[i])
+            batch->callbacks.on_part(batch->callbacks.ctx, batch, i, &flight->pool.results[i]);
+    if (flight->pool.rc != 0)
+        df_error_prefix(&flight->pool.error, "function '%s'", flight->lambda->options.function);
+    finish(flight, flight->pool.rc != 0 ? &flight->pool.error : NULL);
 }
 
 static void finish_answered(struct flight *flight)
 {
-    struct df_error error;
+    uint32_t count = flight->batch->envelope.part_count;
     note_success(flight->lambda);
-    int rc = df_answer_take_json(df_buf_slice(&flight->answer), &flight->batch->envelope, flight->lambda->options.store,
-                                 tell_result, flight->batch, &error);
-    if (rc != 0)
-        df_error_prefix(&error, "function '%s'", flight->lambda->options.function);
-    finish(flight, rc == 0 ? NULL : &error);
+    flight->pool.results = calloc(count ? count : 1, sizeof *flight->pool.results);
+    flight->pool.told = calloc(count ? count : 1, sizeof *flight->pool.told);
+    if (!flight->pool.results || !flight->pool.told) {
+        df_error_no_memory(&flight->pool.error, "taking the answer of a function");
+        finish(flight, &flight->pool.error);
+    } else if (flight->answer.size > LOOP_PARSE_BYTES_MAX) {
+        call_pool(flight, read_on_pool, read_on_loop);
+    } else {
+        read_on_pool(flight);
+        read_on_loop(flight);
+    }
 }
 
 /* ---- sending ---- */
@@ -370,8 +462,9 @@ static int on_body(void *ctx, struct df_slice piece, struct df_error *error)
 
 static bool try_again(struct flight *flight, const struct df_error *error, const struct df_http_result *result)
 {
-    if (result->sent_bytes != 0 || error->kind != DF_ERROR_UNAVAILABLE || flight->sends >= SENDS_MAX ||
-        flight->cancelled)
+    bool worth_it = error->kind == DF_ERROR_UNAVAILABLE || error->kind == DF_ERROR_TIMEOUT;
+    if (result->sent_bytes != 0 || !worth_it || flight->sends >= SENDS_MAX || flight->cancelled ||
+        df_deadline_passed(flight->batch->envelope.deadline))
         return false;
     flight->pause = (struct df_timer){.fn = send_request, .ctx = flight};
     return df_timer_start(flight->lambda->options.loop, &flight->pause,
@@ -382,7 +475,8 @@ static void on_end(void *ctx, const struct df_error *error, const struct df_http
 {
     struct flight *flight = ctx;
     flight->exchange = NULL;
-    flight->cost.billed_ms += (uint64_t)((df_time_mono_ns() - flight->sent_mono_ns) / 1000000);
+    if (result->sent_bytes)
+        flight->cost.billed_ms += (uint64_t)((df_time_mono_ns() - flight->sent_mono_ns) / 1000000);
     if (error && try_again(flight, error, result))
         return;
     if (error) {
@@ -466,11 +560,11 @@ static void send_request(void *ctx)
 static void written_on_loop(void *ctx)
 {
     struct flight *flight = ctx;
-    flight->writing = false;
+    flight->on_pool = false;
     if (flight->cancelled)
         finish_cancelled(flight);
-    else if (flight->write_failed)
-        finish(flight, &flight->error);
+    else if (flight->pool.rc != 0)
+        finish(flight, &flight->pool.error);
     else
         send_request(flight);
 }
@@ -485,13 +579,8 @@ static int submit(struct df_invoker *invoker, struct df_batch *batch, struct df_
         return df_error_no_memory(error, "sending a batch");
     flight->lambda = lambda;
     flight->batch = batch;
-    flight->writing = true;
     batch->invoker_state = flight;
-    flight->write = (struct df_pool_call){.fn = write_on_pool,
-                                          .ctx = flight,
-                                          .poster = df_loop_poster(lambda->options.loop),
-                                          .done = {.fn = written_on_loop, .ctx = flight}};
-    df_pool_submit(lambda->options.pool, &flight->write);
+    call_pool(flight, write_on_pool, written_on_loop);
     return 0;
 }
 
@@ -499,12 +588,12 @@ static void cancel(struct df_invoker *invoker, struct df_batch *batch)
 {
     struct lambda_invoker *lambda = (struct lambda_invoker *)invoker;
     struct flight *flight = batch->invoker_state;
-    if (!flight || flight->cancelled)
+    if (!flight || flight->cancelled || flight->ending)
         return;
     flight->cancelled = true;
     if (flight->exchange) {
         df_http_exchange_cancel(flight->exchange);
-    } else if (!flight->writing) {
+    } else if (!flight->on_pool) {
         /* Between two sends: done must not come from inside cancel, so the pause is cut short. */
         flight->pause.fn = finish_cancelled;
         (void)df_timer_start(lambda->options.loop, &flight->pause, df_deadline_after_ms(0));
@@ -516,6 +605,9 @@ static void free_invoker(struct df_invoker *invoker)
     struct lambda_invoker *lambda = (struct lambda_invoker *)invoker;
     df_http_client_free(lambda->client);
     df_aws_dispose(&lambda->aws);
+    free(lambda->synced.request_uri);
+    free(lambda->synced.inputs_uri);
+    pthread_mutex_destroy(&lambda->placing);
     free(lambda);
 }
 
@@ -570,6 +662,7 @@ int df_invoke_lambda_create(struct df_invoker **invoker, const struct df_invoke_
     struct lambda_invoker *lambda = calloc(1, sizeof *lambda);
     if (!lambda)
         return df_error_no_memory(error, "preparing invocations");
+    pthread_mutex_init(&lambda->placing, NULL);
     lambda->options = *options;
     lambda->window_max = options->in_flight;
     lambda->invoker = (struct df_invoker){.name = "lambda",
@@ -578,7 +671,8 @@ int df_invoke_lambda_create(struct df_invoker **invoker, const struct df_invoke_
                                                      .request_bytes = ENVELOPE_BYTES_MAX / 2,
                                                      .answer_bytes = ANSWER_BYTES,
                                                      .batches_in_flight = options->in_flight,
-                                                     .hedge = true},
+                                                     .hedge = true,
+                                                     .outlives = true},
                                           .submit = submit,
                                           .cancel = cancel,
                                           .free = free_invoker};

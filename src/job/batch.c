@@ -251,6 +251,7 @@ static void fill_envelope(struct df_job *job, struct df_job_batch *batch)
     envelope->deadline = df_job_deadline(job);
     envelope->request = batch->stage->request;
     envelope->output_prefix = job->prefix;
+    envelope->output_lease = limits->outlives ? job->lease : NULL;
     envelope->inline_bytes = job->options.inline_bytes;
     /* Between threads of this process there is no limit, only something to reserve by. */
     if (job->prefix && envelope->inline_bytes == 0 && batch->lane != job->loop.local)

@@ -178,6 +178,7 @@ struct df_job {
     struct df_job_options options; /* read-only once started */
     char id[32];
     char *prefix; /* owned; "<output_prefix>/<id>/"; NULL: no objects */
+    char *lease;  /* owned; an object under it, for attempts that outlive their done; NULL: there are none */
     df_job_end_fn *on_end;
     void *on_end_ctx;
 
@@ -201,6 +202,8 @@ struct df_job {
 
         struct df_job_part *part; /* of CALL_FOLD */
     } engine;
+
+    atomic_bool given_up; /* the end is decided and is no answer: for the engine call that may be under way */
 
     /* Set by the writer's thread, cleared on the loop: the item is on its way. */
     atomic_bool drain_posted;

@@ -51,6 +51,7 @@ static void decide_end(struct df_job *job, enum df_end end, const struct df_erro
     job->loop.phase = PHASE_END;
     job->loop.end = end;
     if (end != DF_END_DONE) {
+        atomic_store(&job->given_up, true);
         job->loop.error = *error;
         if (job->loop.error.kind == DF_ERROR_NONE)
             df_error_set(&job->loop.error, DF_ERROR_INTERNAL, "the query failed without saying why");
@@ -83,9 +84,19 @@ static void on_deadline(void *ctx)
 
 /* ---- engine calls: one at a time, on the pool ---- */
 
+static int put_lease(struct df_job *job, struct df_error *error)
+{
+    if (!job->lease)
+        return 0;
+    struct df_put put = {.uri = job->lease, .content = df_slice_text(job->id)};
+    return df_store_put(job->options.store, &put, NULL, error);
+}
+
 static void run_begin(struct df_job *job)
 {
     job->engine.result = job->options.engine->query_begin(&job->engine.query, &job->engine.error);
+    if (job->engine.result == 0)
+        job->engine.result = put_lease(job, &job->engine.error);
 }
 
 static void run_finish(struct df_job *job)
@@ -103,14 +114,21 @@ static void run_writer_end(struct df_job *job)
         writer->ops->abort(writer, &job->loop.error);
 }
 
+/* The lease first: see check_lease in worker/executor.c. */
+static int remove_objects(struct df_job *job, struct df_error *error)
+{
+    if (job->lease && df_store_remove(job->options.store, job->lease, error) != 0)
+        return -1;
+    return df_store_remove_prefix(job->options.store, job->prefix, error);
+}
+
 static void run_clean_up(struct df_job *job)
 {
-    if (job->prefix && job->loop.attempt > 0) {
-        struct df_error error = {0};
-        if (df_store_remove_prefix(job->options.store, job->prefix, &error) != 0)
-            df_log(DF_LOG_WARNING, "job_objects_left", df_log_text("job", job->id), df_log_text("prefix", job->prefix),
-                   df_log_text("error", error.message));
-    }
+    struct df_error error = {0};
+    bool may_have_objects = job->prefix && (job->loop.attempt > 0 || (job->lease && job->loop.begun));
+    if (may_have_objects && remove_objects(job, &error) != 0)
+        df_log(DF_LOG_WARNING, "job_objects_left", df_log_text("job", job->id), df_log_text("prefix", job->prefix),
+               df_log_text("error", error.message));
     if (job->loop.begun)
         job->options.engine->query_end(&job->engine.query, job->loop.end);
 }
@@ -383,8 +401,12 @@ static int make_names(struct df_job *job, struct df_error *error)
     df_uri_join(&prefix, job->options.output_prefix, job->id);
     df_buf_put_char(&prefix, '/');
     job->prefix = df_buf_failed(&prefix) ? NULL : strdup(df_buf_text(&prefix));
+    df_buf_put_text(&prefix, "lease");
+    bool needs_lease = job->options.invoker->limits.outlives;
+    if (needs_lease && !df_buf_failed(&prefix))
+        job->lease = strdup(df_buf_text(&prefix));
     df_buf_dispose(&prefix);
-    return job->prefix ? 0 : df_error_no_memory(error, "starting a query");
+    return job->prefix && (job->lease || !needs_lease) ? 0 : df_error_no_memory(error, "starting a query");
 }
 
 static int make_query(struct df_job *job, struct df_error *error)
@@ -392,6 +414,7 @@ static int make_query(struct df_job *job, struct df_error *error)
     struct df_query *query = &job->engine.query;
     query->engine = job->options.engine;
     query->store = job->options.store;
+    query->cancelled = &job->given_up;
     query->budget = job->options.budget;
     query->memory_limit_bytes = job->options.memory_limit_bytes;
     query->parallelism = job->options.parallelism;
@@ -427,6 +450,7 @@ static void dispose(struct df_job *job)
     df_section_manifest_release(job->loop.carried);
     df_arena_dispose(&job->engine.query.arena);
     free(job->prefix);
+    free(job->lease);
     free(job);
 }
 

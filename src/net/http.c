@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/http_strict.h"
+
 static uint8_t lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
@@ -56,6 +58,19 @@ struct df_slice df_http_fields_get(const struct df_http_fields *fields, const ch
         if (same_name(fields->items[i].name, name))
             return fields->items[i].value;
     return df_slice_make(NULL, 0);
+}
+
+bool df_http_fields_are_safe(const struct df_http_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (!df_http_is_token(fields->items[i].name))
+            return false;
+        struct df_slice value = fields->items[i].value;
+        for (size_t k = 0; k < value.size; k++)
+            if (value.data[k] == '\r' || value.data[k] == '\n' || value.data[k] == 0)
+                return false;
+    }
+    return true;
 }
 
 /* ---- names and numbers ---- */
@@ -155,7 +170,7 @@ static int parse_authority(struct df_http_url *url, struct df_slice authority)
 int df_http_url_parse(struct df_http_url *url, struct df_slice text, struct df_error *error)
 {
     *url = (struct df_http_url){.port = 80, .target = df_slice_text("/")};
-    struct df_slice rest = text;
+    struct df_slice rest;
     if (starts_with(text, "http://")) {
         rest = after(text, 7);
     } else if (starts_with(text, "https://")) {

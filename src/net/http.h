@@ -30,6 +30,8 @@ bool df_http_fields_add(struct df_http_fields *fields, struct df_slice name, str
 bool df_http_fields_put(struct df_http_fields *fields, const char *name, const char *value);         /* the same */
 /* The value of the first field of that name, or {NULL, 0}. */
 struct df_slice df_http_fields_get(const struct df_http_fields *fields, const char *name);
+/* Names are tokens, values hold no line break nor NUL: what may be sent. */
+bool df_http_fields_are_safe(const struct df_http_fields *fields);
 
 /* ---- one message after the other out of a stream of bytes ---- */
 

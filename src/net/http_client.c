@@ -1,24 +1,35 @@
 /* The client: connections by host and port, one exchange at a time on each.
  *
  *     send ─► WAITING ─► CONNECTING ─► SENDING ─► HEAD ─► BODY ─► on_end
- *               │ (all connections of the host are busy)   └ idle connection of the host ─┘ back to the next waiting
- * one
+ *               │ (all connections of the host are busy)            └ the connection: idle, or closed
+ *               └ an idle connection of the host ─► SENDING
  *
- * Every change of state arms the one timer of the exchange anew. on_end never runs inside a call of the user: an end is
- * posted to the loop. */
+ * Every change of state arms the one timer of the exchange anew. on_end never runs inside a call of the user: what has
+ * ended waits on a list of its own for the loop. */
 #include "net/http_client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/dns.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_TIMEOUT_MS = 3000, IDLE_CONNECTION_MS = 5000, CONNECTIONS_PER_HOST = 64, HOST_BYTES = 272 };
+#include "net/http_strict.h"
+
+enum {
+    CONNECT_TIMEOUT_MS = 3000,
+    IDLE_CONNECTION_MS = 5000,
+    CONNECTIONS_PER_HOST = 64,
+    HOST_BYTES = 272,
+    /* A streamed body is asked for more while less than this waits to be sent. */
+    BODY_AHEAD_BYTES = 64 * 1024,
+};
 
 enum state { STATE_WAITING, STATE_CONNECTING, STATE_SENDING, STATE_HEAD, STATE_BODY, STATE_ENDED };
 
@@ -32,27 +43,31 @@ struct connection {
     struct df_http_exchange *exchange; /* NULL: idle */
     int64_t idle_since_wall_ms;
     bool connected;
-    bool feeding; /* the reader is at work: who ends the exchange now must leave the connection to take_input */
+    bool feeding;     /* the reader is at work: who ends the exchange now must leave the connection to take_input */
+    short broken;     /* BEV_EVENT_* that ended it; 0: alive */
+    int broken_errno; /* of BEV_EVENT_ERROR */
 };
 
 struct df_http_exchange {
     struct df_http_client *client;
-    struct df_http_exchange *next; /* in client->exchanges, oldest first */
+    struct df_http_exchange *next; /* in client->exchanges or client->ended, oldest first */
     struct df_arena arena;
     char host[HOST_BYTES];
     char *host_name; /* numeric address or name, without brackets */
     uint16_t port;
     struct df_slice head, body;
+    df_http_body_fn *next_piece; /* NULL: `body` is all */
+    void *piece_ctx;
+    bool body_done;
     bool refused; /* by one of its own events, whose error says it all */
     bool is_head_method, no_reuse, paused, message_done, answer_keeps_alive;
-    int64_t first_byte_timeout_ms, idle_timeout_ms;
+    int64_t first_byte_timeout_ms, idle_timeout_ms, armed_ms;
     struct df_http_limits limits;
     struct df_http_exchange_events events;
     struct df_http_result result;
     enum state state;
     struct connection *connection;
     struct df_timer timer;
-    struct df_post_item end_item;
     bool failed;
     struct df_error error;
 };
@@ -62,7 +77,9 @@ struct df_http_client {
     struct df_http_client_options options;
     struct evdns_base *dns;
     struct connection *connections;
-    struct df_http_exchange *exchanges;
+    struct df_http_exchange *exchanges, **last_exchange;
+    struct df_http_exchange *ended, **last_ended; /* their on_end is due */
+    struct event *ended_event;                    /* unlike a posted item it can be taken back when the client goes */
 };
 
 /* ---- lists ---- */
@@ -80,49 +97,84 @@ static void close_connection(struct connection *connection)
     forget_connection(connection);
     if (connection->exchange)
         connection->exchange->connection = NULL;
+    /* A callback that libevent has put off keeps the socket alive for a moment; it must not send from the request's
+     * memory, which may go now. */
+    evbuffer_remove_cb_entry(bufferevent_get_output(connection->socket), connection->sent_counter);
+    bufferevent_disable(connection->socket, EV_READ | EV_WRITE);
     bufferevent_free(connection->socket);
     df_http_reader_free(connection->reader);
     free(connection);
 }
 
+static void push_exchange(struct df_http_exchange ***last, struct df_http_exchange *exchange)
+{
+    exchange->next = NULL;
+    **last = exchange;
+    *last = &exchange->next;
+}
+
 static void forget_exchange(struct df_http_exchange *exchange)
 {
-    struct df_http_exchange **at = &exchange->client->exchanges;
+    struct df_http_client *client = exchange->client;
+    struct df_http_exchange **at = &client->exchanges;
     while (*at != exchange)
         at = &(*at)->next;
     *at = exchange->next;
+    if (client->last_exchange == &exchange->next)
+        client->last_exchange = at;
 }
 
 static void free_exchange(struct df_http_exchange *exchange)
 {
     df_timer_stop(exchange->client->loop, &exchange->timer);
-    forget_exchange(exchange);
     df_arena_dispose(&exchange->arena);
     free(exchange);
+}
+
+static void free_exchanges(struct df_http_exchange *exchange)
+{
+    while (exchange) {
+        struct df_http_exchange *next = exchange->next;
+        free_exchange(exchange);
+        exchange = next;
+    }
 }
 
 static void start_waiting(struct df_http_client *client);
 
 /* ---- the end of an exchange ---- */
 
-static void run_end(void *ctx)
+/* Tells one end; on_end may free the client. */
+static void tell_ended(evutil_socket_t fd, short what, void *ctx)
 {
-    struct df_http_exchange *exchange = ctx;
-    struct df_http_client *client = exchange->client;
+    (void)fd;
+    (void)what;
+    struct df_http_client *client = ctx;
+    struct df_http_exchange *exchange = client->ended;
+    if (!exchange)
+        return;
+    client->ended = exchange->next;
+    if (!client->ended)
+        client->last_ended = &client->ended;
     struct df_http_exchange_events events = exchange->events;
     struct df_http_result result = exchange->result;
     struct df_error error = exchange->error;
     bool failed = exchange->failed;
     free_exchange(exchange);
     start_waiting(client);
+    if (client->ended)
+        event_active(client->ended_event, EV_TIMEOUT, 1);
     events.on_end(events.ctx, failed ? &error : NULL, &result);
 }
 
-static void post_end(struct df_http_exchange *exchange)
+static void end(struct df_http_exchange *exchange)
 {
+    struct df_http_client *client = exchange->client;
     exchange->state = STATE_ENDED;
-    df_timer_stop(exchange->client->loop, &exchange->timer);
-    df_loop_post(exchange->client->loop, &exchange->end_item);
+    df_timer_stop(client->loop, &exchange->timer);
+    forget_exchange(exchange);
+    push_exchange(&client->last_ended, exchange);
+    event_active(client->ended_event, EV_TIMEOUT, 1);
 }
 
 /* error is exchange->error, set by the caller. */
@@ -134,19 +186,28 @@ static void fail(struct df_http_exchange *exchange)
     if (exchange->connection && !exchange->connection->feeding)
         close_connection(exchange->connection);
     exchange->connection = NULL;
-    post_end(exchange);
+    end(exchange);
 }
 
+static size_t unsent_bytes(const struct connection *connection)
+{
+    return evbuffer_get_length(bufferevent_get_output(connection->socket));
+}
+
+/* The connection serves again if both sides are done with it: a byte behind the answer would be taken for the next. */
 static void complete(struct df_http_exchange *exchange)
 {
     struct connection *connection = exchange->connection;
     exchange->connection = NULL;
     connection->exchange = NULL;
     connection->idle_since_wall_ms = df_time_wall_ms();
-    bool all_sent = evbuffer_get_length(bufferevent_get_output(connection->socket)) == 0;
-    if (exchange->no_reuse || !exchange->answer_keeps_alive || !all_sent)
+    bool is_clean = exchange->body_done && unsent_bytes(connection) == 0 &&
+                    evbuffer_get_length(bufferevent_get_input(connection->socket)) == 0 && !connection->broken;
+    if (exchange->no_reuse || !exchange->answer_keeps_alive || !is_clean)
         close_connection(connection);
-    post_end(exchange);
+    else
+        bufferevent_enable(connection->socket, EV_READ);
+    end(exchange);
 }
 
 /* ---- timeouts ---- */
@@ -159,14 +220,13 @@ static void on_timeout(void *ctx)
                        : exchange->state == STATE_SENDING  ? "take the request"
                                                            : "go on with its answer";
     df_error_set(&exchange->error, DF_ERROR_TIMEOUT, "%s did not %s within %lld ms", exchange->host, what,
-                 (long long)(exchange->state == STATE_CONNECTING ? exchange->client->options.connect_timeout_ms
-                             : exchange->state == STATE_HEAD     ? exchange->first_byte_timeout_ms
-                                                                 : exchange->idle_timeout_ms));
+                 (long long)exchange->armed_ms);
     fail(exchange);
 }
 
 static void arm(struct df_http_exchange *exchange, int64_t timeout_ms)
 {
+    exchange->armed_ms = timeout_ms;
     struct df_loop *loop = exchange->client->loop;
     if (timeout_ms <= 0)
         df_timer_stop(loop, &exchange->timer);
@@ -174,12 +234,31 @@ static void arm(struct df_http_exchange *exchange, int64_t timeout_ms)
         df_timer_stop(loop, &exchange->timer);
 }
 
+static void arm_for_state(struct df_http_exchange *exchange)
+{
+    switch (exchange->state) {
+    case STATE_CONNECTING:
+        arm(exchange, exchange->client->options.connect_timeout_ms);
+        break;
+    case STATE_HEAD:
+        arm(exchange, exchange->result.received_bytes ? exchange->idle_timeout_ms : exchange->first_byte_timeout_ms);
+        break;
+    case STATE_SENDING:
+        arm(exchange, exchange->idle_timeout_ms);
+        break;
+    case STATE_BODY: /* a reader that pauses is not the peer's fault */
+        arm(exchange, exchange->paused ? 0 : exchange->idle_timeout_ms);
+        break;
+    case STATE_WAITING:
+    case STATE_ENDED:
+        break;
+    }
+}
+
 static void move_to(struct df_http_exchange *exchange, enum state state)
 {
     exchange->state = state;
-    arm(exchange, state == STATE_CONNECTING ? exchange->client->options.connect_timeout_ms
-                  : state == STATE_HEAD     ? exchange->first_byte_timeout_ms
-                                            : exchange->idle_timeout_ms);
+    arm_for_state(exchange);
 }
 
 /* ---- what the reader tells ---- */
@@ -215,34 +294,48 @@ static int reader_end(void *ctx, const struct df_http_fields *trailers, struct d
 
 /* ---- what the socket tells ---- */
 
-/* Feeds what has come until the message ends or the exchange is paused or cancelled. */
-static void take_input(struct connection *connection)
+/* false: the exchange is over, and perhaps the connection with it. */
+static bool feed(struct connection *connection, struct df_slice bytes, size_t *used)
+{
+    struct df_http_exchange *exchange = connection->exchange;
+    connection->feeding = true;
+    int rc = df_http_reader_feed(connection->reader, bytes, used, &exchange->error);
+    connection->feeding = false;
+    exchange->result.received_bytes += rc == 0 ? *used : bytes.size;
+    if (exchange->state == STATE_ENDED) { /* cancelled by one of its own events */
+        connection->exchange = NULL;
+        close_connection(connection);
+        return false;
+    }
+    if (rc == 0)
+        return true;
+    if (!exchange->refused)
+        df_error_prefix(&exchange->error, "answer of %s", exchange->host);
+    fail(exchange);
+    return false;
+}
+
+/* Feeds what has come until the message ends or the exchange is paused or cancelled. false as feed. */
+static bool take_input(struct connection *connection)
 {
     struct df_http_exchange *exchange = connection->exchange;
     struct evbuffer *input = bufferevent_get_input(connection->socket);
-    while (!exchange->message_done && !exchange->paused && evbuffer_get_length(input)) {
+    size_t left;
+    while (!exchange->message_done && !exchange->paused && (left = evbuffer_get_length(input)) > 0) {
         size_t size = evbuffer_get_contiguous_space(input), used;
+        size = size ? size : left;
         struct df_slice bytes = df_slice_make(evbuffer_pullup(input, (ev_ssize_t)size), size);
-        connection->feeding = true;
-        int rc = df_http_reader_feed(connection->reader, bytes, &used, &exchange->error);
-        connection->feeding = false;
-        if (exchange->state == STATE_ENDED) { /* cancelled by one of its own events */
-            connection->exchange = NULL;
-            close_connection(connection);
-            return;
-        }
-        if (rc != 0) {
-            if (!exchange->refused)
-                df_error_prefix(&exchange->error, "answer of %s", exchange->host);
-            fail(exchange);
-            return;
-        }
-        exchange->result.received_bytes += used;
+        if (!feed(connection, bytes, &used))
+            return false;
         evbuffer_drain(input, used);
     }
-    if (exchange->message_done)
-        complete(exchange);
+    if (!exchange->message_done)
+        return true;
+    complete(exchange);
+    return false;
 }
+
+static void end_broken(struct connection *connection);
 
 static void on_readable(struct bufferevent *socket, void *ctx)
 {
@@ -253,17 +346,90 @@ static void on_readable(struct bufferevent *socket, void *ctx)
         close_connection(connection); /* an answer that nobody asked for */
         return;
     }
-    if (exchange->state == STATE_BODY || exchange->state == STATE_HEAD || exchange->state == STATE_SENDING)
-        arm(exchange, exchange->idle_timeout_ms);
-    take_input(connection);
+    if (connection->broken) {
+        end_broken(connection);
+        return;
+    }
+    if (take_input(connection) && exchange->state != STATE_CONNECTING)
+        arm_for_state(exchange);
+}
+
+static void put_trailers(struct evbuffer *output, const struct df_http_fields *trailers)
+{
+    evbuffer_add(output, "0\r\n", 3);
+    for (size_t i = 0; i < trailers->count; i++)
+        evbuffer_add_printf(output, "%.*s: %.*s\r\n", DF_SLICE_ARG(trailers->items[i].name),
+                            DF_SLICE_ARG(trailers->items[i].value));
+    evbuffer_add(output, "\r\n", 2);
+}
+
+/* One piece of a streamed body into the output. 1: ask again, 0: it has none now, -1: the exchange is over. */
+static int put_piece(struct connection *connection)
+{
+    struct df_http_exchange *exchange = connection->exchange;
+    struct evbuffer *output = bufferevent_get_output(connection->socket);
+    struct df_http_fields trailers = {.arena = &exchange->arena};
+    struct df_buf piece = {0};
+    connection->feeding = true;
+    int rc = exchange->next_piece(exchange->piece_ctx, &piece, &exchange->body_done, &trailers, &exchange->error);
+    connection->feeding = false;
+    if (exchange->state == STATE_ENDED) { /* cancelled by the function itself */
+        connection->exchange = NULL;
+        close_connection(connection);
+        df_buf_dispose(&piece);
+        return -1;
+    }
+    if (rc == 0 && (df_buf_failed(&piece) || !df_http_fields_are_safe(&trailers)))
+        rc = df_buf_failed(&piece)
+                 ? df_error_no_memory(&exchange->error, "sending a request")
+                 : df_error_set(&exchange->error, DF_ERROR_INVALID, "a trailer of a request breaks its line");
+    if (rc == 0 && piece.size) {
+        evbuffer_add_printf(output, "%zx\r\n", piece.size);
+        evbuffer_add(output, piece.data, piece.size);
+        evbuffer_add(output, "\r\n", 2);
+    }
+    if (rc == 0 && exchange->body_done)
+        put_trailers(output, &trailers);
+    size_t size = piece.size;
+    df_buf_dispose(&piece);
+    if (rc == 0)
+        return size && !exchange->body_done;
+    fail(exchange);
+    return -1;
+}
+
+static void put_body(struct connection *connection)
+{
+    struct df_http_exchange *exchange = connection->exchange;
+    int more = 1;
+    while (more > 0 && !exchange->body_done && unsent_bytes(connection) < BODY_AHEAD_BYTES)
+        more = put_piece(connection);
+    /* Everything is on its way and the sender has no more yet: nobody can be late. */
+    if (more == 0 && !exchange->body_done && unsent_bytes(connection) == 0 && exchange->state == STATE_SENDING)
+        arm(exchange, 0);
 }
 
 static void on_writable(struct bufferevent *socket, void *ctx)
 {
+    (void)socket;
     struct connection *connection = ctx;
     struct df_http_exchange *exchange = connection->exchange;
-    if (exchange && exchange->state == STATE_SENDING && evbuffer_get_length(bufferevent_get_output(socket)) == 0)
+    if (!exchange || exchange->connection != connection || connection->broken)
+        return;
+    if (!exchange->body_done)
+        put_body(connection);
+    else if (exchange->state == STATE_SENDING && unsent_bytes(connection) == 0)
         move_to(exchange, STATE_HEAD);
+}
+
+void df_http_exchange_more_body(struct df_http_exchange *exchange)
+{
+    struct connection *connection = exchange->connection;
+    if (exchange->state == STATE_ENDED || !connection || !connection->connected || exchange->body_done)
+        return;
+    if (exchange->state == STATE_SENDING)
+        arm_for_state(exchange);
+    bufferevent_trigger(connection->socket, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void on_sent(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *ctx)
@@ -285,9 +451,11 @@ static void send_request(struct connection *connection)
     evbuffer_add_reference(output, exchange->head.data, exchange->head.size, NULL, NULL);
     if (exchange->body.size)
         evbuffer_add_reference(output, exchange->body.data, exchange->body.size, NULL, NULL);
+    if (!exchange->body_done)
+        put_body(connection);
 }
 
-static void explain_broken(struct connection *connection, short what)
+static void explain_broken(struct connection *connection)
 {
     struct df_http_exchange *exchange = connection->exchange;
     if (!connection->connected) {
@@ -297,10 +465,10 @@ static void explain_broken(struct connection *connection, short what)
                          evutil_gai_strerror(dns));
         else
             df_error_set(&exchange->error, DF_ERROR_UNAVAILABLE, "cannot connect to %s: %s", exchange->host,
-                         evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+                         evutil_socket_error_to_string(connection->broken_errno));
         return;
     }
-    if (what & BEV_EVENT_EOF) {
+    if (connection->broken & BEV_EVENT_EOF) {
         if (exchange->result.received_bytes == 0)
             df_error_set(&exchange->error, DF_ERROR_UNAVAILABLE, "%s closed the connection without an answer",
                          exchange->host);
@@ -309,40 +477,73 @@ static void explain_broken(struct connection *connection, short what)
         return;
     }
     df_error_set(&exchange->error, DF_ERROR_UNAVAILABLE, "connection to %s: %s", exchange->host,
-                 evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+                 evutil_socket_error_to_string(connection->broken_errno));
+}
+
+/* The rest of the input, then the end; both wait while the exchange is paused. */
+static void end_broken(struct connection *connection)
+{
+    struct df_http_exchange *exchange = connection->exchange;
+    if (!take_input(connection) || exchange->paused)
+        return;
+    df_error_clear(&exchange->error);
+    explain_broken(connection);
+    if (exchange->error.kind != DF_ERROR_NONE)
+        fail(exchange);
+    else
+        complete(exchange); /* a body that ends where the connection does */
+}
+
+/* Who refuses a request early answers and closes; the answer may wait in the kernel while our sending fails. */
+static bool take_last_words(struct connection *connection)
+{
+    uint8_t bytes[16 * 1024];
+    ssize_t got;
+    while (!connection->exchange->message_done && !connection->exchange->paused &&
+           (got = recv(bufferevent_getfd(connection->socket), bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+        for (size_t at = 0, used; at < (size_t)got && !connection->exchange->message_done; at += used)
+            if (!feed(connection, df_slice_make(bytes + at, (size_t)got - at), &used))
+                return false;
+    return true;
+}
+
+static void set_socket_options(struct bufferevent *socket)
+{
+    evutil_socket_t fd = bufferevent_getfd(socket);
+    int one = 1;
+    if (fd < 0)
+        return; /* a name that is still being resolved */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    fcntl(fd, F_SETFD, FD_CLOEXEC); /* a child that holds it would hide our closing from the peer */
 }
 
 static void on_event(struct bufferevent *socket, short what, void *ctx)
 {
     struct connection *connection = ctx;
+    int errno_value = EVUTIL_SOCKET_ERROR();
     if (what & BEV_EVENT_CONNECTED) {
-        int one = 1;
-        setsockopt(bufferevent_getfd(socket), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        set_socket_options(socket);
         connection->connected = true;
         send_request(connection);
         return;
     }
-    struct df_http_exchange *exchange = connection->exchange;
-    if (!exchange) {
+    connection->broken = what;
+    connection->broken_errno = errno_value;
+    if (!connection->exchange) {
         close_connection(connection);
         return;
     }
-    exchange->paused = false;
-    take_input(connection); /* what came before the end */
-    if (exchange->state == STATE_ENDED)
-        return; /* freed by run_end only, which is posted */
-    df_error_clear(&exchange->error);
-    explain_broken(connection, what);
-    if (exchange->error.kind == DF_ERROR_NONE) {
-        exchange->answer_keeps_alive = false; /* a body that ends where the connection does */
-        complete(exchange);
-        return;
+    bool is_write_error = connection->connected && (what & BEV_EVENT_WRITING) && (what & BEV_EVENT_ERROR);
+    if (is_write_error && !connection->exchange->paused) {
+        if (!take_input(connection) || !take_last_words(connection))
+            return;
     }
-    fail(exchange);
+    end_broken(connection);
 }
 
 /* ---- connections ---- */
 
+/* The one that served last; what is too old is closed on the way. */
 static struct connection *idle_connection(struct df_http_client *client, const char *host)
 {
     int64_t now = df_time_wall_ms();
@@ -353,7 +554,7 @@ static struct connection *idle_connection(struct df_http_client *client, const c
             int64_t age = now - connection->idle_since_wall_ms;
             if (age > client->options.idle_connection_ms || age < 0)
                 close_connection(connection);
-            else
+            else if (!found || connection->idle_since_wall_ms > found->idle_since_wall_ms)
                 found = connection;
         }
         connection = next;
@@ -364,6 +565,7 @@ static struct connection *idle_connection(struct df_http_client *client, const c
 static unsigned connection_count(const struct df_http_client *client, const char *host)
 {
     unsigned count = 0;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): closed ones are off the list, which the analyzer does not see */
     for (const struct connection *connection = client->connections; connection; connection = connection->next)
         count += strcmp(connection->host, host) == 0;
     return count;
@@ -413,6 +615,7 @@ static struct connection *new_connection(struct df_http_client *client, struct d
     connection->next = client->connections;
     client->connections = connection;
     bufferevent_setcb(connection->socket, on_readable, on_writable, on_event, connection);
+    bufferevent_set_max_single_read(connection->socket, 256 * 1024);
     connection->sent_counter = evbuffer_add_cb(bufferevent_get_output(connection->socket), on_sent, connection);
     return connection;
 }
@@ -427,7 +630,7 @@ static void begin(struct df_http_exchange *exchange, struct connection *connecti
     }
     if (connection->connected) {
         exchange->result.reused = true;
-        bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
+        bufferevent_enable(connection->socket, EV_WRITE | (exchange->paused ? 0 : EV_READ));
         send_request(connection);
         return;
     }
@@ -437,14 +640,20 @@ static void begin(struct df_http_exchange *exchange, struct connection *connecti
         fail(exchange);
         return;
     }
-    bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
+    set_socket_options(connection->socket);
+    bufferevent_enable(connection->socket, EV_WRITE | (exchange->paused ? 0 : EV_READ));
 }
 
 /* false: it has to wait for a connection of its host. */
 static bool try_begin(struct df_http_exchange *exchange)
 {
     struct df_http_client *client = exchange->client;
-    struct connection *connection = exchange->no_reuse ? NULL : idle_connection(client, exchange->host);
+    struct connection *connection = idle_connection(client, exchange->host);
+    if (connection && exchange->no_reuse) {
+        if (connection_count(client, exchange->host) >= client->options.connections_per_host)
+            close_connection(connection); /* it makes room */
+        connection = NULL;
+    }
     if (!connection) {
         if (connection_count(client, exchange->host) >= client->options.connections_per_host)
             return false;
@@ -461,9 +670,13 @@ static bool try_begin(struct df_http_exchange *exchange)
 
 static void start_waiting(struct df_http_client *client)
 {
-    for (struct df_http_exchange *exchange = client->exchanges; exchange; exchange = exchange->next)
-        if (exchange->state == STATE_WAITING)
-            (void)try_begin(exchange);
+    const char *full = ""; /* a host that has no room: asked once, not for each that waits for it */
+    struct df_http_exchange *next;
+    for (struct df_http_exchange *exchange = client->exchanges; exchange; exchange = next) {
+        next = exchange->next;
+        if (exchange->state == STATE_WAITING && strcmp(full, exchange->host) != 0 && !try_begin(exchange))
+            full = exchange->host;
+    }
 }
 
 /* ---- the client ---- */
@@ -476,6 +689,14 @@ int df_http_client_create(struct df_http_client **out, struct df_loop *loop,
     if (!client)
         return df_error_no_memory(error, "creating an HTTP client");
     client->loop = loop;
+    client->last_exchange = &client->exchanges;
+    client->last_ended = &client->ended;
+    client->ended_event = event_new(df_loop_event_base(loop), -1, 0, tell_ended, client);
+    if (!client->ended_event) {
+        free(client);
+        *out = NULL;
+        return df_error_no_memory(error, "creating an HTTP client");
+    }
     if (options)
         client->options = *options;
     if (client->options.connect_timeout_ms == 0)
@@ -492,52 +713,71 @@ void df_http_client_free(struct df_http_client *client)
     if (!client)
         return;
     while (client->connections)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it takes itself off the list, which the analyzer does not see */
         close_connection(client->connections);
-    while (client->exchanges)
-        free_exchange(client->exchanges);
+    free_exchanges(client->exchanges);
+    free_exchanges(client->ended);
+    event_free(client->ended_event);
     if (client->dns)
-        evdns_base_free(client->dns, 0);
+        evdns_base_free(client->dns, 1); /* a lookup that runs is told, and lets go of its socket, in the next round */
     free(client);
 }
 
-static bool is_safe_field(const struct df_http_field *field)
+/* Framing is ours: a length that is not the body's would make the peer see another message than we sent. */
+static int check_fields(const struct df_http_request *request, struct df_error *error)
 {
-    for (size_t i = 0; i < field->value.size; i++)
-        if (field->value.data[i] == '\r' || field->value.data[i] == '\n' || field->value.data[i] == 0)
-            return false;
-    return field->name.size > 0;
+    if (!request->fields)
+        return 0;
+    if (!df_http_fields_are_safe(request->fields))
+        return df_error_set(error, DF_ERROR_INVALID,
+                            "a header field of a request has a name that is no token, or breaks its line");
+    char length[24];
+    snprintf(length, sizeof length, "%zu", request->body.size);
+    struct df_slice given = df_http_fields_get(request->fields, "Content-Length");
+    if (df_http_fields_get(request->fields, "Transfer-Encoding").data ||
+        (given.data && (request->next_piece || !df_slice_is(given, length))))
+        return df_error_set(error, DF_ERROR_INVALID, "the framing of a request is not for its sender to choose");
+    return 0;
+}
+
+static void put_fields(struct df_buf *head, const struct df_http_request *request)
+{
+    for (size_t i = 0; request->fields && i < request->fields->count; i++) {
+        df_buf_put_slice(head, request->fields->items[i].name);
+        df_buf_put_text(head, ": ");
+        df_buf_put_slice(head, request->fields->items[i].value);
+        df_buf_put_text(head, "\r\n");
+    }
+}
+
+static void put_host(struct df_buf *head, const struct df_http_url *url)
+{
+    bool v6 = memchr(url->host.data, ':', url->host.size) != NULL;
+    df_buf_printf(head, v6 ? "Host: [%.*s]" : "Host: %.*s", DF_SLICE_ARG(url->host));
+    if (url->port != (url->tls ? 443 : 80))
+        df_buf_printf(head, ":%u", url->port);
+    df_buf_put_text(head, "\r\n");
 }
 
 static int put_head(struct df_http_exchange *exchange, const struct df_http_request *request, struct df_error *error)
 {
+    if (check_fields(request, error) != 0)
+        return -1;
     struct df_buf head = {0};
     df_buf_printf(&head, "%s %.*s HTTP/1.1\r\n", request->method, DF_SLICE_ARG(request->url.target));
-    bool v6 = memchr(request->url.host.data, ':', request->url.host.size) != NULL;
-    if (!request->fields || !df_http_fields_get(request->fields, "Host").data) {
-        df_buf_printf(&head, v6 ? "Host: [%.*s]" : "Host: %.*s", DF_SLICE_ARG(request->url.host));
-        if (request->url.port != (request->url.tls ? 443 : 80))
-            df_buf_printf(&head, ":%u", request->url.port);
-        df_buf_put_text(&head, "\r\n");
-    }
-    bool safe = true;
-    for (size_t i = 0; request->fields && i < request->fields->count; i++) {
-        const struct df_http_field *field = &request->fields->items[i];
-        safe = safe && is_safe_field(field);
-        df_buf_put_slice(&head, field->name);
-        df_buf_put_text(&head, ": ");
-        df_buf_put_slice(&head, field->value);
-        df_buf_put_text(&head, "\r\n");
-    }
+    if (!request->fields || !df_http_fields_get(request->fields, "Host").data)
+        put_host(&head, &request->url);
+    put_fields(&head, request);
     bool has_body = request->body.size || strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
-    if (has_body && (!request->fields || !df_http_fields_get(request->fields, "Content-Length").data))
+    if (request->next_piece)
+        df_buf_put_text(&head, "Transfer-Encoding: chunked\r\n");
+    else if (has_body && (!request->fields || !df_http_fields_get(request->fields, "Content-Length").data))
         df_buf_printf(&head, "Content-Length: %zu\r\n", request->body.size);
     if (request->no_reuse)
         df_buf_put_text(&head, "Connection: close\r\n");
     df_buf_put_text(&head, "\r\n");
     bool ok = !df_buf_failed(&head) && df_arena_copy(&exchange->arena, df_buf_slice(&head), &exchange->head);
     df_buf_dispose(&head);
-    if (!safe)
-        return df_error_set(error, DF_ERROR_INVALID, "a header field of a request holds a line break");
     return ok ? 0 : df_error_no_memory(error, "preparing a request");
 }
 
@@ -552,6 +792,9 @@ static int prepare(struct df_http_exchange *exchange, const struct df_http_reque
     exchange->port = request->url.port;
     snprintf(exchange->host, sizeof exchange->host, "%.*s:%u", DF_SLICE_ARG(request->url.host), request->url.port);
     exchange->body = request->body;
+    exchange->next_piece = request->next_piece;
+    exchange->piece_ctx = request->piece_ctx;
+    exchange->body_done = !request->next_piece;
     exchange->is_head_method = strcmp(request->method, "HEAD") == 0;
     exchange->no_reuse = request->no_reuse;
     exchange->first_byte_timeout_ms = request->first_byte_timeout_ms;
@@ -571,17 +814,13 @@ int df_http_client_send(struct df_http_client *client, const struct df_http_requ
         return df_error_no_memory(error, "sending a request");
     exchange->client = client;
     exchange->events = *events;
-    exchange->end_item = (struct df_post_item){.fn = run_end, .ctx = exchange};
     exchange->timer = (struct df_timer){.fn = on_timeout, .ctx = exchange};
     if (prepare(exchange, request, error) != 0) {
         df_arena_dispose(&exchange->arena);
         free(exchange);
         return -1;
     }
-    struct df_http_exchange **last = &client->exchanges;
-    while (*last)
-        last = &(*last)->next;
-    *last = exchange;
+    push_exchange(&client->last_exchange, exchange);
     if (out)
         *out = exchange;
     (void)try_begin(exchange);
@@ -598,16 +837,19 @@ void df_http_exchange_cancel(struct df_http_exchange *exchange)
 
 void df_http_exchange_pause(struct df_http_exchange *exchange, bool paused)
 {
-    if (exchange->state == STATE_ENDED || !exchange->connection || exchange->paused == paused)
+    if (exchange->state == STATE_ENDED || exchange->paused == paused)
         return;
     exchange->paused = paused;
+    arm_for_state(exchange);
+    if (!exchange->connection)
+        return;
     struct bufferevent *socket = exchange->connection->socket;
     if (paused) {
         bufferevent_disable(socket, EV_READ);
-        arm(exchange, 0);
-    } else {
-        bufferevent_enable(socket, EV_READ);
-        arm(exchange, exchange->idle_timeout_ms);
-        bufferevent_trigger(socket, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
+        return;
     }
+    if (!exchange->connection->broken)
+        bufferevent_enable(socket, EV_READ);
+    if (exchange->connection->connected)
+        bufferevent_trigger(socket, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }

@@ -139,6 +139,9 @@ static int on_headers_complete(http_parser *parser)
         reader->error_set = true;
         return -1;
     }
+    /* http-parser would wait for the length that an answer without a body may announce. */
+    if (parser->type == HTTP_RESPONSE && (reader->skip || parser->status_code == 204 || parser->status_code == 304))
+        reader->no_body = true;
     reader->parsed_head = true;
     reader->in_trailers = true;
     return reader->no_body ? 1 : 0;

@@ -1,7 +1,13 @@
 /* The server: a connection reads one request at a time; while its call is open, the bytes of the next ones wait.
  *
  *     READING ─► (request complete) handler ─► CALL OPEN ─► answer sent ─► READING …
- *        └ bad framing: an error answer, then close      └ peer gone: on_gone, closed */
+ *        └ bad framing: an error answer                  └ peer gone: on_gone, closed
+ *                              └──────────► CLOSING ◄── answer sent, no keep-alive
+ *
+ * CLOSING lingers: what the peer still sends is thrown away for a while, because closing on unread bytes would reset
+ * the connection and could take the answer from it.
+ *
+ * The one timer of a connection runs whenever the peer is to move: send its request, or take bytes of an answer. */
 #include "net/http_server.h"
 
 #include <event2/buffer.h>
@@ -22,6 +28,9 @@ enum {
     FULL_BYTES = 1024 * 1024,
     /* While a call is open, so much of the next requests is read ahead: enough to see the peer leave. */
     AHEAD_BYTES = 64 * 1024,
+    LINGER_MS = 3000,
+    /* After accept failed (no file descriptors left): without a pause the loop would spin. */
+    ACCEPT_PAUSE_MS = 100,
 };
 
 struct connection;
@@ -32,7 +41,7 @@ struct df_http_call {
     struct df_slice method, target;
     struct df_http_fields fields;
     struct df_buf body;
-    bool keep_alive, version_11, chunked, is_head_method;
+    bool keep_alive, version_11, chunked, no_body;
     void (*gone)(void *ctx);
     void *gone_ctx;
     void (*drained)(void *ctx);
@@ -43,11 +52,14 @@ struct connection {
     struct df_http_server *server;
     struct connection *next;
     struct bufferevent *socket;
+    struct evbuffer_cb_entry *output_watch;
     struct df_http_reader *reader;
     struct df_http_call *call; /* being read, or open */
     struct df_timer timer;
-    bool open;    /* the handler has the call */
-    bool closing; /* when the output is sent */
+    bool open;      /* the handler has the call */
+    bool closing;   /* when the output is sent and the peer is done */
+    bool said_end;  /* FIN is out */
+    bool heard_end; /* FIN came */
     bool request_done;
     bool feeding, dead;
 };
@@ -59,6 +71,7 @@ struct df_http_server {
     void *ctx;
     struct evconnlistener *listener;
     uint16_t port;
+    struct df_timer accept_pause;
     struct connection *connections;
     unsigned connection_count;
 };
@@ -83,6 +96,8 @@ static void destroy(struct connection *connection)
     *at = connection->next;
     server->connection_count--;
     df_timer_stop(server->loop, &connection->timer);
+    evbuffer_remove_cb_entry(bufferevent_get_output(connection->socket), connection->output_watch);
+    bufferevent_disable(connection->socket, EV_READ | EV_WRITE);
     bufferevent_free(connection->socket);
     df_http_reader_free(connection->reader);
     free_call(connection->call);
@@ -114,6 +129,51 @@ static void on_idle(void *ctx)
     drop(ctx);
 }
 
+static size_t unsent_bytes(const struct connection *connection)
+{
+    return evbuffer_get_length(bufferevent_get_output(connection->socket));
+}
+
+/* Time runs for a peer that does not take its answer, from the first byte that waits or the last one it took. */
+static void on_output(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *ctx)
+{
+    struct connection *connection = ctx;
+    if (connection->said_end)
+        return;
+    if (info->n_deleted || info->orig_size == 0)
+        arm_idle(connection);
+    if (connection->open && evbuffer_get_length(buffer) == 0)
+        df_timer_stop(connection->server->loop, &connection->timer); /* now the handler is to move */
+}
+
+/* Says that no more comes, and waits for the peer to say so too. */
+static void linger(struct connection *connection)
+{
+    connection->said_end = true;
+    if (connection->heard_end) {
+        drop(connection);
+        return;
+    }
+    shutdown(bufferevent_getfd(connection->socket), SHUT_WR);
+    (void)df_timer_start(connection->server->loop, &connection->timer, df_deadline_after_ms(LINGER_MS));
+}
+
+static void throw_input_away(struct connection *connection)
+{
+    struct evbuffer *input = bufferevent_get_input(connection->socket);
+    evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+static void begin_closing(struct connection *connection)
+{
+    connection->closing = true;
+    throw_input_away(connection);
+    arm_idle(connection);
+    /* on_writable goes on; asked for, because all may have been sent already. */
+    bufferevent_setwatermark(connection->socket, EV_WRITE, 0, 0);
+    bufferevent_trigger(connection->socket, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
 /* ---- a request as it comes ---- */
 
 static int reader_head(void *ctx, const struct df_http_head *head, struct df_error *error)
@@ -133,7 +193,7 @@ static int reader_head(void *ctx, const struct df_http_head *head, struct df_err
         return df_error_no_memory(error, "taking a request");
     call->keep_alive = head->keep_alive;
     call->version_11 = head->version_11;
-    call->is_head_method = df_slice_is(head->method, "HEAD");
+    call->no_body = df_slice_is(head->method, "HEAD");
     if (head->expects_continue &&
         (!head->has_length || head->length_bytes <= connection->server->options.limits.body_bytes))
         evbuffer_add_printf(bufferevent_get_output(connection->socket), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -162,8 +222,7 @@ static void refuse(struct connection *connection, unsigned status, const char *w
                         "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n"
                         "%s\n",
                         status, df_http_reason(status), strlen(why) + 1, why);
-    connection->closing = true;
-    bufferevent_disable(connection->socket, EV_READ);
+    begin_closing(connection);
 }
 
 /* Reads requests until one is complete, and hands it over; again when its answer has been sent at once. */
@@ -171,8 +230,12 @@ static void take_input(struct connection *connection)
 {
     struct evbuffer *input = bufferevent_get_input(connection->socket);
     connection->feeding = true;
-    while (!connection->open && !connection->closing && !connection->dead && evbuffer_get_length(input)) {
+    size_t left;
+    /* Who sends requests and takes no answers has to wait. */
+    while (!connection->open && !connection->closing && !connection->dead && unsent_bytes(connection) <= FULL_BYTES &&
+           (left = evbuffer_get_length(input)) > 0) {
         size_t size = evbuffer_get_contiguous_space(input), used;
+        size = size ? size : left;
         struct df_slice bytes = df_slice_make(evbuffer_pullup(input, (ev_ssize_t)size), size);
         struct df_error error;
         if (df_http_reader_feed(connection->reader, bytes, &used, &error) != 0) {
@@ -199,21 +262,30 @@ static void on_readable(struct bufferevent *socket, void *ctx)
 {
     (void)socket;
     struct connection *connection = ctx;
-    if (connection->open || connection->closing)
+    if (connection->closing) {
+        throw_input_away(connection);
         return;
-    arm_idle(connection);
+    }
+    if (connection->open)
+        return;
+    if (unsent_bytes(connection) == 0)
+        arm_idle(connection);
     take_input(connection);
 }
 
 static void on_writable(struct bufferevent *socket, void *ctx)
 {
+    (void)socket;
     struct connection *connection = ctx;
-    if (connection->closing && evbuffer_get_length(bufferevent_get_output(socket)) == 0) {
-        drop(connection);
+    if (connection->closing) {
+        if (!connection->said_end && unsent_bytes(connection) == 0)
+            linger(connection);
         return;
     }
     struct df_http_call *call = connection->call;
-    if (connection->open && call->drained && !df_http_reply_full(call)) {
+    if (!connection->open) {
+        take_input(connection); /* requests that waited for room */
+    } else if (call->drained && !df_http_reply_full(call)) {
         void (*drained)(void *) = call->drained;
         call->drained = NULL;
         drained(call->drained_ctx);
@@ -224,8 +296,30 @@ static void on_event(struct bufferevent *socket, short what, void *ctx)
 {
     (void)socket;
     struct connection *connection = ctx;
+    /* A peer that has sent all it has may still read: what is on its way to it is sent. */
+    bool only_sent_all = (what & BEV_EVENT_EOF) && !connection->open && !connection->said_end;
+    if (only_sent_all && unsent_bytes(connection)) {
+        connection->heard_end = true;
+        if (!connection->closing)
+            begin_closing(connection);
+        return;
+    }
     if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
         drop(connection);
+}
+
+static void resume_accepting(void *ctx)
+{
+    struct df_http_server *server = ctx;
+    evconnlistener_enable(server->listener);
+}
+
+static void on_accept_failed(struct evconnlistener *listener, void *ctx)
+{
+    struct df_http_server *server = ctx;
+    evconnlistener_disable(listener);
+    if (!df_timer_start(server->loop, &server->accept_pause, df_deadline_after_ms(ACCEPT_PAUSE_MS)))
+        evconnlistener_enable(listener);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size,
@@ -261,6 +355,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     server->connection_count++;
     bufferevent_setcb(connection->socket, on_readable, on_writable, on_event, connection);
     bufferevent_setwatermark(connection->socket, EV_READ, 0, AHEAD_BYTES);
+    connection->output_watch = evbuffer_add_cb(bufferevent_get_output(connection->socket), on_output, connection);
     arm_idle(connection);
     bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
     if (server->connection_count > server->options.connections)
@@ -289,12 +384,15 @@ static int parse_address(const char *text, struct sockaddr_storage *address, int
 
 static uint16_t bound_port(struct evconnlistener *listener)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
     socklen_t size = sizeof address;
-    if (getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &size) != 0)
+    if (getsockname(evconnlistener_get_fd(listener), &address.any, &size) != 0)
         return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 int df_http_server_listen(struct df_http_server **out, struct df_loop *loop, const char *address,
@@ -328,6 +426,8 @@ int df_http_server_listen(struct df_http_server **out, struct df_loop *loop, con
         free(server);
         return -1;
     }
+    evconnlistener_set_error_cb(server->listener, on_accept_failed);
+    server->accept_pause = (struct df_timer){.fn = resume_accepting, .ctx = server};
     server->port = bound_port(server->listener);
     *out = server;
     return 0;
@@ -342,6 +442,7 @@ void df_http_server_free(struct df_http_server *server)
 {
     if (!server)
         return;
+    df_timer_stop(server->loop, &server->accept_pause);
     evconnlistener_free(server->listener);
     while (server->connections)
         drop(server->connections);
@@ -396,12 +497,26 @@ static void put_date(struct evbuffer *output)
     evbuffer_add_printf(output, "Date: %s\r\n", date);
 }
 
+/* A handler may pass on what a client sent: a line break in it must not begin a field, let alone an answer. */
+static void put_value(struct evbuffer *output, struct df_slice value)
+{
+    for (size_t from = 0, at = 0; at <= value.size; at++) {
+        bool breaks = at < value.size && (value.data[at] == '\r' || value.data[at] == '\n' || value.data[at] == 0);
+        if (at < value.size && !breaks)
+            continue;
+        evbuffer_add(output, value.data + from, at - from);
+        if (breaks)
+            evbuffer_add(output, " ", 1);
+        from = at + 1;
+    }
+}
+
 static void put_fields(struct evbuffer *output, const struct df_http_fields *fields)
 {
     for (size_t i = 0; fields && i < fields->count; i++) {
         evbuffer_add(output, fields->items[i].name.data, fields->items[i].name.size);
         evbuffer_add(output, ": ", 2);
-        evbuffer_add(output, fields->items[i].value.data, fields->items[i].value.size);
+        put_value(output, fields->items[i].value);
         evbuffer_add(output, "\r\n", 2);
     }
 }
@@ -414,6 +529,8 @@ static void put_head(struct df_http_call *call, unsigned status, const struct df
     put_fields(output, fields);
     if (!call->keep_alive)
         evbuffer_add_printf(output, "Connection: close\r\n");
+    else if (!call->version_11)
+        evbuffer_add_printf(output, "Connection: keep-alive\r\n");
 }
 
 /* The answer is in the output: the next request, or the end. */
@@ -424,13 +541,13 @@ static void end_call(struct df_http_call *call)
     connection->open = false;
     connection->call = NULL;
     free_call(call);
+    bufferevent_setwatermark(connection->socket, EV_WRITE, 0, 0);
     if (!keep) {
-        connection->closing = true;
-        bufferevent_disable(connection->socket, EV_READ);
-        arm_idle(connection); /* on_writable closes, or a peer that does not read is dropped */
+        begin_closing(connection);
         return;
     }
-    arm_idle(connection);
+    if (unsent_bytes(connection) == 0)
+        arm_idle(connection); /* else on_output has */
     if (!connection->feeding)
         bufferevent_trigger(connection->socket, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
 }
@@ -448,15 +565,16 @@ void df_http_reply(struct df_http_call *call, unsigned status, const struct df_h
     if (has_body(status))
         evbuffer_add_printf(output, "Content-Length: %zu\r\n", body.size);
     evbuffer_add(output, "\r\n", 2);
-    if (has_body(status) && !call->is_head_method && body.size)
+    if (has_body(status) && !call->no_body && body.size)
         evbuffer_add(output, body.data, body.size);
     end_call(call);
 }
 
 void df_http_reply_begin(struct df_http_call *call, unsigned status, const struct df_http_fields *fields)
 {
-    call->chunked = call->version_11;
-    if (!call->chunked)
+    call->no_body = call->no_body || !has_body(status);
+    call->chunked = call->version_11 && has_body(status);
+    if (!call->version_11)
         call->keep_alive = false;
     put_head(call, status, fields);
     evbuffer_add_printf(output_of(call), call->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
@@ -464,7 +582,7 @@ void df_http_reply_begin(struct df_http_call *call, unsigned status, const struc
 
 void df_http_reply_piece(struct df_http_call *call, struct df_slice piece)
 {
-    if (piece.size == 0 || call->is_head_method)
+    if (piece.size == 0 || call->no_body)
         return;
     struct evbuffer *output = output_of(call);
     if (call->chunked)
@@ -483,13 +601,14 @@ void df_http_reply_on_drain(struct df_http_call *call, void (*drained)(void *ctx
 {
     call->drained = drained;
     call->drained_ctx = ctx;
-    bufferevent_setwatermark(call->connection->socket, EV_WRITE, FULL_BYTES / 2, 0);
+    struct bufferevent *socket = call->connection->socket;
+    bufferevent_setwatermark(socket, EV_WRITE, FULL_BYTES / 2, 0);
+    bufferevent_trigger(socket, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS); /* it may have been sent in the meantime */
 }
 
 void df_http_reply_end(struct df_http_call *call, const struct df_http_fields *trailers)
 {
-    bufferevent_setwatermark(call->connection->socket, EV_WRITE, 0, 0);
-    if (call->chunked && !call->is_head_method) {
+    if (call->chunked && !call->no_body) {
         struct evbuffer *output = output_of(call);
         evbuffer_add(output, "0\r\n", 3);
         put_fields(output, trailers);

@@ -12,7 +12,7 @@ struct df_http_call; /* one request and its answer; alive until its answer is se
 
 struct df_http_server_options {
     struct df_http_limits limits; /* zeros: defaults; body_bytes default 8 MiB */
-    int64_t idle_timeout_ms;      /* of a connection between requests, and of a request's next byte; default 60,000 */
+    int64_t idle_timeout_ms;      /* for a request's next byte, and for taking a byte of an answer; default 60,000 */
     unsigned connections;         /* more are answered 503 and closed; default 1,024 */
 };
 
@@ -23,7 +23,8 @@ int df_http_server_listen(struct df_http_server **server, struct df_loop *loop, 
                           const struct df_http_server_options *options, df_http_handler_fn *handler, void *ctx,
                           struct df_error *error);
 uint16_t df_http_server_port(const struct df_http_server *server);
-void df_http_server_free(struct df_http_server *server); /* closes every connection; open calls get on_gone */
+/* Closes every connection; open calls get on_gone. Not from inside the handler. */
+void df_http_server_free(struct df_http_server *server);
 
 struct df_slice df_http_call_method(const struct df_http_call *call);
 struct df_slice df_http_call_target(const struct df_http_call *call);

@@ -10,6 +10,14 @@ static bool is_token_char(uint8_t c)
     return c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
 
+bool df_http_is_token(struct df_slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (!is_token_char(text.data[i]))
+            return false;
+    return text.size > 0;
+}
+
 static bool is_value_char(uint8_t c)
 {
     return c == '\t' || (c >= ' ' && c != 0x7f);
@@ -133,7 +141,7 @@ int df_http_check_head(struct df_slice head, enum df_http_side side, size_t fiel
     if (!next_line(&head, &line))
         return refuse(error, status, 400, "a line that does not end with CRLF");
     for (size_t i = 0; i < line.size; i++)
-        if (!is_value_char(line.data[i]))
+        if (!is_value_char(line.data[i]) || (line.data[i] == '\t' && side == DF_HTTP_REQUESTS))
             return refuse(error, status, 400, "a control character in the first line");
     int version = version_of(line, side);
     if (version == 0)

@@ -4,6 +4,8 @@
 
 #include "net/http.h"
 
+bool df_http_is_token(struct df_slice text); /* RFC 9110, §5.6.2 */
+
 /* A whole head, up to and with the empty line. *status gets what a server answers (400, 431, 501, 505). */
 int df_http_check_head(struct df_slice head, enum df_http_side side, size_t field_limit, unsigned *status,
                        struct df_error *error);

@@ -33,6 +33,18 @@ static int parse_object(struct df_s3_path *path, const char *uri, struct df_erro
 
 /* ---- whole objects ---- */
 
+/* An answer to HEAD has no body, so 403 does not say whether the key or the permission is wrong; that to a GET does. */
+static void learn_why(struct df_s3_backend *backend, const struct df_s3_call *head_call, struct df_error *error)
+{
+    struct df_error why;
+    struct df_s3_call call = {
+        .method = "GET", .uri = head_call->uri, .path = head_call->path, .has_range = true, .range_end = 1};
+    if (df_s3_run(backend, &call, 1, df_deadline_never(), NULL, &why) != 0 && why.kind == DF_ERROR_UNAUTHENTICATED &&
+        error)
+        *error = why;
+    df_s3_call_dispose(&call);
+}
+
 static int head(struct df_store_backend *base, const char *uri, struct df_object *out, struct df_error *error)
 {
     struct df_s3_backend *backend = (struct df_s3_backend *)base;
@@ -40,6 +52,8 @@ static int head(struct df_store_backend *base, const char *uri, struct df_object
     if (parse_object(&call.path, uri, error) != 0)
         return -1;
     int rc = df_s3_run(backend, &call, 1, df_deadline_never(), NULL, error);
+    if (rc != 0 && (call.status == 403 || call.status == 400))
+        learn_why(backend, &call, error);
     if (rc == 0) {
         out->size_bytes = call.length_bytes;
         memcpy(out->etag, call.etag, sizeof out->etag);
@@ -161,9 +175,9 @@ int df_store_s3_create(struct df_store_backend **out, struct df_error *error)
                                               .remove_prefix = df_s3_remove_prefix,
                                               .free = free_backend};
     pthread_mutex_init(&backend->mutex, NULL);
-    /* Half a pair of keys must not keep anybody from reading local files: told when S3 is asked (df_aws_require). */
-    struct df_error unread;
-    (void)df_aws_from_environment(&backend->aws, read_environment, &unread);
+    /* Half a pair of keys must not keep anybody from reading local files: told when S3 is asked. */
+    df_error_clear(&backend->aws_error);
+    (void)df_aws_from_environment(&backend->aws, read_environment, &backend->aws_error);
     *out = &backend->base;
     return 0;
 }

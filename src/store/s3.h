@@ -16,6 +16,7 @@ struct df_s3_keeper;
 struct df_s3_backend {
     struct df_store_backend base;
     struct df_aws aws;
+    struct df_error aws_error; /* of reading the environment; told when S3 is asked */
     pthread_mutex_t mutex;
     struct {
         struct df_s3_keeper *free_keepers;
@@ -33,7 +34,7 @@ enum {
 struct df_s3_path {
     struct df_slice bucket, key; /* into the URI */
 };
-/* s3://bucket/key; the key is taken as it stands. Fails with invalid. */
+/* s3://bucket/key; the key is taken as it stands: nothing in it is decoded, nothing normalised. Fails with invalid. */
 int df_s3_path_parse(struct df_s3_path *path, const char *uri, struct df_error *error);
 
 /* ---- requests (s3_request.c) ---- */
@@ -59,6 +60,7 @@ struct df_s3_call {
     struct df_buf answer; /* owned: df_s3_call_dispose */
     char etag[DF_ETAG_BYTES];
     uint64_t length_bytes;         /* Content-Length of a HEAD */
+    uint64_t object_bytes;         /* of a range that lies beyond the object: where that ends */
     struct df_s3_attempt *attempt; /* s3_request.c's */
 };
 void df_s3_call_dispose(struct df_s3_call *call);

@@ -20,36 +20,55 @@ struct listing {
     struct df_store_listing base;
     struct df_s3_backend *backend;
     struct df_arena arena; /* of the listing */
-    char *uri, *bucket, *prefix, *pattern;
-    bool recursive, is_glob, everything;
-    struct df_glob glob;
-    char *exact; /* the key that would be the object itself; NULL: a prefix was named */
-    bool found_any, looked_for_exact, done;
+    const atomic_bool *cancelled;
+    char *uri, *bucket;
+    char *prefix;        /* of the keys that are asked for */
+    size_t below;        /* the part of it that is not matched: the folder that was named */
+    char *name_pattern;  /* NULL: every name */
+    struct df_glob glob; /* of what is behind `below`; without parts for a folder */
+    bool recursive, everything;
+    bool one_object; /* the name is an object's: page and entries hold it alone */
 
     /* The page. */
     struct df_arena page_arena;
     struct entry *entries;
     size_t entry_count, entry_capacity, next_entry;
+    size_t folder_count; /* common prefixes, where a delimiter was asked for */
     struct entry current;
-    char *token; /* of the next page, malloc; NULL: this was the last */
-    bool truncated;
+    bool is_encoded; /* the server says that keys are URL-encoded */
+    char *token;     /* of the next page, malloc; NULL: this was the last */
+    bool truncated;  /* there are more pages */
+    bool is_listing; /* the answer is one */
     struct df_buf uri_out;
 };
 
 /* ---- a page ---- */
 
-/* Keys come URL-encoded (encoding-type=url), because XML cannot carry every character; '+' is a blank there. */
-static char *decode_key(struct listing *listing, const char *text)
+/* Keys come URL-encoded when the server can (encoding-type=url), because XML cannot carry every character; '+' is a
+ * blank there. */
+static int decode_keys(struct listing *listing, struct df_error *error)
 {
     struct df_buf spaced = {0}, key = {0};
-    for (const char *at = text; *at; at++)
-        df_buf_put_char(&spaced, *at == '+' ? ' ' : *at);
-    char *copy = NULL;
-    if (df_http_put_decoded(&key, df_buf_slice(&spaced)) && !df_buf_failed(&key))
-        copy = df_arena_text(&listing->page_arena, df_buf_slice(&key));
+    bool ok = true;
+    for (size_t i = 0; ok && listing->is_encoded && i < listing->entry_count; i++) {
+        df_buf_clear(&spaced);
+        df_buf_clear(&key);
+        for (const char *at = listing->entries[i].key; *at; at++)
+            df_buf_put_char(&spaced, *at == '+' ? ' ' : *at);
+        ok = df_http_put_decoded(&key, df_buf_slice(&spaced)) && !df_buf_failed(&spaced) && !df_buf_failed(&key) &&
+             (key.size == 0 || !memchr(key.data, 0, key.size)) &&
+             (listing->entries[i].key = df_arena_text(&listing->page_arena, df_buf_slice(&key)));
+    }
     df_buf_dispose(&spaced);
     df_buf_dispose(&key);
-    return copy;
+    return ok ? 0 : df_error_set(error, DF_ERROR_CORRUPT, "an object's key is not encoded as it should be");
+}
+
+static bool parse_size(const char *text, uint64_t *size)
+{
+    size_t digits = strspn(text, "0123456789");
+    *size = strtoull(text, NULL, 10);
+    return digits > 0 && digits < 19 && text[digits] == '\0';
 }
 
 static int push_entry(struct listing *listing, struct df_error *error)
@@ -63,8 +82,7 @@ static int push_entry(struct listing *listing, struct df_error *error)
         listing->entry_capacity = capacity;
     }
     if (!listing->current.key)
-        return df_error_set(error, DF_ERROR_CORRUPT, "%s: a listing has an object without a readable key",
-                            listing->uri);
+        return df_error_set(error, DF_ERROR_CORRUPT, "an object has no key");
     listing->entries[listing->entry_count++] = listing->current;
     listing->current = (struct entry){0};
     return 0;
@@ -75,19 +93,25 @@ static int take_element(void *ctx, const char *parent, const char *name, const c
     struct listing *listing = ctx;
     if (strcmp(parent, "Contents") == 0 && text) {
         if (strcmp(name, "Key") == 0)
-            listing->current.key = decode_key(listing, text);
-        else if (strcmp(name, "Size") == 0)
-            listing->current.size_bytes = strtoull(text, NULL, 10);
-        else if (strcmp(name, "ETag") == 0)
+            listing->current.key = df_arena_text(&listing->page_arena, df_slice_text(text));
+        else if (strcmp(name, "Size") == 0 && !parse_size(text, &listing->current.size_bytes))
+            return df_error_set(error, DF_ERROR_CORRUPT, "an object has '%.40s' bytes", text);
+        else if (strcmp(name, "ETag") == 0 && strlen(text) < sizeof listing->current.etag)
             snprintf(listing->current.etag, sizeof listing->current.etag, "%s", text);
         return 0;
     }
+    if (strcmp(parent, "CommonPrefixes") == 0)
+        listing->folder_count++;
+    if (parent[0] == '\0')
+        listing->is_listing = strcmp(name, "ListBucketResult") == 0;
     if (strcmp(parent, "ListBucketResult") != 0)
         return 0;
     if (strcmp(name, "Contents") == 0)
         return push_entry(listing, error);
     if (text && strcmp(name, "IsTruncated") == 0)
         listing->truncated = strcmp(text, "true") == 0;
+    if (text && strcmp(name, "EncodingType") == 0)
+        listing->is_encoded = strcmp(text, "url") == 0;
     if (text && strcmp(name, "NextContinuationToken") == 0) {
         free(listing->token);
         listing->token = strdup(text);
@@ -105,7 +129,7 @@ static void put_query(struct listing *listing, const char *prefix, bool only_fir
         df_http_put_encoded(query, df_slice_text(token), false);
         df_buf_put_char(query, '&');
     }
-    if (!listing->recursive && !only_first)
+    if (!listing->recursive && listing->glob.count == 0 && !only_first)
         df_buf_put_text(query, "delimiter=%2F&");
     df_buf_put_text(query, "encoding-type=url&list-type=2");
     if (only_first)
@@ -122,22 +146,27 @@ static int fetch_page(struct listing *listing, const char *prefix, bool only_fir
     put_query(listing, prefix, only_first, token, &query);
     free(token);
     df_arena_dispose(&listing->page_arena);
-    listing->entry_count = listing->next_entry = 0;
-    listing->truncated = false;
+    listing->entry_count = listing->next_entry = listing->folder_count = 0;
+    listing->truncated = listing->is_listing = listing->is_encoded = false;
     listing->current = (struct entry){0};
     struct df_s3_call call = {.method = "GET",
                               .uri = listing->uri,
                               .path = {.bucket = df_slice_text(listing->bucket)},
                               .query = df_buf_slice(&query)};
-    int rc = df_buf_failed(&query) ? df_error_no_memory(error, "listing a bucket")
-                                   : df_s3_run(listing->backend, &call, 1, df_deadline_never(), NULL, error);
+    int rc = df_buf_failed(&query)
+                 ? df_error_no_memory(error, "listing a bucket")
+                 : df_s3_run(listing->backend, &call, 1, df_deadline_never(), listing->cancelled, error);
     if (rc == 0 && call.answer.size > PAGE_BYTES_MAX)
-        rc = df_error_set(error, DF_ERROR_CORRUPT, "%s: a page of a listing has %zu bytes", listing->uri,
+        rc = df_error_set(error, DF_ERROR_CORRUPT, "'%s': a page of a listing has %zu bytes", listing->uri,
                           call.answer.size);
-    if (rc == 0 && df_xml_walk(df_buf_slice(&call.answer), take_element, listing, error) != 0)
-        rc = df_error_prefix(error, "listing of %s", listing->uri);
+    if (rc == 0 && (df_xml_walk(df_buf_slice(&call.answer), take_element, listing, error) != 0 ||
+                    decode_keys(listing, error) != 0))
+        rc = df_error_prefix(error, "listing of '%s'", listing->uri);
+    if (rc == 0 && !listing->is_listing)
+        rc = df_error_set(error, DF_ERROR_CORRUPT, "'%s': expected a listing (ListBucketResult), found something else",
+                          listing->uri);
     if (rc == 0 && listing->truncated && !listing->token)
-        rc = df_error_set(error, DF_ERROR_CORRUPT, "%s: a listing goes on, but gives no token to go on with",
+        rc = df_error_set(error, DF_ERROR_CORRUPT, "'%s': a listing goes on, but gives no token to go on with",
                           listing->uri);
     df_s3_call_dispose(&call);
     df_buf_dispose(&query);
@@ -146,33 +175,38 @@ static int fetch_page(struct listing *listing, const char *prefix, bool only_fir
 
 /* ---- what is wanted ---- */
 
-static bool below_is_hidden(const char *path)
+static bool is_whole(const struct listing *listing, df_glob_states states)
 {
-    for (const char *name = path; name; name = strchr(name, '/')) {
-        name += *name == '/';
-        if (*name == '.' || *name == '_')
-            return true;
-    }
-    return false;
+    return df_glob_accepts(&listing->glob, states);
 }
 
+static bool wants_file(const struct listing *listing, df_glob_states here, struct df_slice name)
+{
+    if (!listing->glob.folders_only && is_whole(listing, df_glob_step(&listing->glob, here, name)))
+        return true;
+    return is_whole(listing, here) && !df_glob_is_hidden(name) &&
+           (!listing->name_pattern || df_glob_match_name(df_slice_text(listing->name_pattern), name));
+}
+
+/* As file_list.c walks folders: what fits the pattern, and what is below folders that fit it. */
 static bool is_wanted(const struct listing *listing, const struct entry *entry)
 {
-    size_t size = strlen(entry->key), prefix_size = strlen(listing->prefix);
-    if (size < prefix_size || strncmp(entry->key, listing->prefix, prefix_size) != 0)
+    if (strncmp(entry->key, listing->prefix, strlen(listing->prefix)) != 0)
         return false;
-    if (listing->everything)
+    if (listing->everything || listing->one_object)
         return true;
-    if (size == 0 || entry->key[size - 1] == '/')
-        return false; /* the mark of a folder */
-    if (listing->is_glob)
-        return df_glob_match(&listing->glob, df_slice_text(entry->key));
-    const char *below = entry->key + prefix_size;
-    if (below_is_hidden(below))
-        return false;
-    const char *name = strrchr(below, '/');
-    return !listing->pattern ||
-           df_glob_match_name(df_slice_text(listing->pattern), df_slice_text(name ? name + 1 : below));
+    const char *name = entry->key + listing->below, *slash;
+    df_glob_states here = df_glob_start(&listing->glob);
+    for (; (slash = strchr(name, '/')) != NULL; name = slash + 1) {
+        struct df_slice folder = df_slice_make(name, (size_t)(slash - name));
+        df_glob_states inside = df_glob_step(&listing->glob, here, folder);
+        if (is_whole(listing, here) && listing->recursive && !df_glob_is_hidden(folder))
+            inside |= UINT64_C(1) << listing->glob.count;
+        if (inside == 0)
+            return false;
+        here = inside;
+    }
+    return *name && wants_file(listing, here, df_slice_text(name)); /* no name: the mark of a folder */
 }
 
 static int give(struct listing *listing, const struct entry *entry, struct df_object *out, struct df_error *error)
@@ -181,53 +215,23 @@ static int give(struct listing *listing, const struct entry *entry, struct df_ob
     df_buf_printf(&listing->uri_out, "s3://%s/%s", listing->bucket, entry->key);
     *out = (struct df_object){.uri = df_buf_text(&listing->uri_out), .size_bytes = entry->size_bytes};
     memcpy(out->etag, entry->etag, sizeof out->etag);
-    listing->found_any = true;
     return df_buf_failed(&listing->uri_out) ? df_error_no_memory(error, "listing a bucket") : 1;
-}
-
-/* The first key with this prefix, in byte order, is the object itself if there is one. Needs no more than ListBucket.
- */
-static int look_for_exact(struct listing *listing, struct df_object *out, struct df_error *error)
-{
-    listing->looked_for_exact = true;
-    if (fetch_page(listing, listing->exact, true, error) != 0)
-        return -1;
-    bool found = listing->entry_count && strcmp(listing->entries[0].key, listing->exact) == 0;
-    struct entry entry = found ? listing->entries[0] : (struct entry){0};
-    listing->entry_count = listing->next_entry = 0;
-    free(listing->token);
-    listing->token = NULL;
-    if (!found)
-        return 0;
-    listing->done = true;
-    return give(listing, &entry, out, error);
 }
 
 static int next(struct df_store_listing *base, struct df_object *out, struct df_error *error)
 {
     struct listing *listing = (struct listing *)base;
-    if (listing->exact && !listing->looked_for_exact) {
-        int rc = look_for_exact(listing, out, error);
-        if (rc != 0)
-            return rc;
-        listing->truncated = true; /* nothing of the prefix has been asked for */
-    }
-    while (!listing->done) {
+    for (;;) {
         while (listing->next_entry < listing->entry_count) {
             const struct entry *entry = &listing->entries[listing->next_entry++];
             if (is_wanted(listing, entry))
                 return give(listing, entry, out, error);
         }
-        if (!listing->truncated) {
-            listing->done = true;
-            break;
-        }
+        if (!listing->truncated)
+            return 0;
         if (fetch_page(listing, listing->prefix, false, error) != 0)
             return -1;
     }
-    if (!listing->found_any && listing->exact)
-        return df_error_set(error, DF_ERROR_NOT_FOUND, "%s: no such object, and nothing below it", listing->uri);
-    return 0;
 }
 
 static void close_listing(struct df_store_listing *base)
@@ -253,7 +257,8 @@ static struct listing *new_listing(struct df_s3_backend *backend, const char *ur
     listing->uri = df_arena_text(&listing->arena, df_slice_text(uri));
     listing->bucket = df_arena_text(&listing->arena, path->bucket);
     listing->prefix = df_arena_text(&listing->arena, path->key);
-    listing->truncated = true;
+    listing->below = path->key.size;
+    listing->truncated = true; /* nothing has been asked for */
     listing->recursive = true;
     if (listing->uri && listing->bucket && listing->prefix)
         return listing;
@@ -261,39 +266,101 @@ static struct listing *new_listing(struct df_s3_backend *backend, const char *ur
     return NULL;
 }
 
-/* The part of a glob that stands before its first wildcard, up to its last '/'. */
-static int use_glob(struct listing *listing, struct df_slice key, struct df_error *error)
+static void forget_page(struct listing *listing)
 {
-    char *text = df_arena_text(&listing->arena, key);
+    free(listing->token);
+    listing->token = NULL;
+    listing->entry_count = listing->next_entry = 0;
+    listing->truncated = true;
+}
+
+/* Keys are matched from the bucket's root on; asked for is what the pattern says before its first wildcard. */
+static int use_glob(struct listing *listing, bool recursive, struct df_error *error)
+{
+    char *text = df_arena_text(&listing->arena, df_slice_text(listing->prefix));
     if (!text)
         return df_error_no_memory(error, "listing a bucket");
-    listing->is_glob = true;
     size_t fixed = strcspn(text, "*?[");
     while (fixed && text[fixed - 1] != '/')
         fixed--;
     listing->prefix[fixed] = '\0';
-    listing->exact = text; /* a key that is spelt like a glob wins */
+    listing->below = 0;
+    listing->recursive = recursive;
+    forget_page(listing);
     return df_glob_parse(&listing->glob, df_slice_text(text), error);
 }
 
-static int use_prefix(struct listing *listing, struct df_slice key, const struct df_list_options *options,
-                      struct df_error *error)
+static int use_folder(struct listing *listing, bool recursive, struct df_error *error)
 {
-    listing->recursive = options->recursive;
-    if (options->pattern) {
-        listing->pattern = df_arena_text(&listing->arena, df_slice_text(options->pattern));
-        if (!listing->pattern)
-            return df_error_no_memory(error, "listing a bucket");
-    }
-    if (key.size == 0 || key.data[key.size - 1] == '/')
-        return 0;
-    listing->exact = listing->prefix;
     struct df_buf folder = {0};
-    df_buf_put_slice(&folder, key);
-    df_buf_put_char(&folder, '/');
+    df_buf_put_text(&folder, listing->prefix);
+    if (listing->below && listing->prefix[listing->below - 1] != '/')
+        df_buf_put_char(&folder, '/');
+    listing->below = folder.size;
     listing->prefix = df_buf_failed(&folder) ? NULL : df_arena_text(&listing->arena, df_buf_slice(&folder));
     df_buf_dispose(&folder);
+    listing->recursive = recursive;
+    forget_page(listing);
     return listing->prefix ? 0 : df_error_no_memory(error, "listing a bucket");
+}
+
+/* Is there anything whose key begins so? Needs no more than ListBucket. */
+static int look_for(struct listing *listing, const char *prefix, bool *any, struct df_error *error)
+{
+    forget_page(listing);
+    int rc = fetch_page(listing, prefix, true, error);
+    *any = rc == 0 && listing->entry_count > 0;
+    return rc;
+}
+
+/* A name that may be an object's, a folder's or a glob. In byte order the first key that begins with it is the object
+ * itself, if there is one. */
+static int open_name(struct listing *listing, bool is_glob, bool recursive, struct df_error *error)
+{
+    bool any;
+    if (look_for(listing, listing->prefix, &any, error) != 0)
+        return -1;
+    if (any && strcmp(listing->entries[0].key, listing->prefix) == 0) {
+        listing->one_object = true;
+        listing->entry_count = 1;
+        listing->truncated = false;
+        return 0;
+    }
+    if (!any)
+        return is_glob ? use_glob(listing, recursive, error)
+                       : df_error_set(error, DF_ERROR_NOT_FOUND, "'%s': no such object, and nothing below it",
+                                      listing->uri);
+    char *name = listing->prefix;
+    if (use_folder(listing, recursive, error) != 0)
+        return -1;
+    if (is_glob) {
+        if (look_for(listing, listing->prefix, &any, error) != 0)
+            return -1;
+        listing->prefix = any ? listing->prefix : name;
+        forget_page(listing);
+        return any ? 0 : use_glob(listing, recursive, error);
+    }
+    if (fetch_page(listing, listing->prefix, false, error) != 0)
+        return -1;
+    if (listing->entry_count == 0 && listing->folder_count == 0 && !listing->truncated)
+        return df_error_set(error, DF_ERROR_NOT_FOUND, "'%s': no such object, and nothing below it", listing->uri);
+    return 0;
+}
+
+static int open_listing(struct listing *listing, const struct df_list_options *options, struct df_error *error)
+{
+    listing->cancelled = options ? options->cancelled : NULL;
+    if (options && options->pattern) {
+        listing->name_pattern = df_arena_text(&listing->arena, df_slice_text(options->pattern));
+        if (!listing->name_pattern)
+            return df_error_no_memory(error, "listing a bucket");
+    }
+    bool is_glob = df_glob_is_pattern(df_slice_text(listing->prefix));
+    bool recursive = options && options->recursive;
+    bool is_folder = listing->below == 0 || listing->prefix[listing->below - 1] == '/';
+    if (is_folder && !is_glob)
+        return use_folder(listing, recursive, error);
+    return open_name(listing, is_glob, recursive, error);
 }
 
 int df_s3_list(struct df_store_backend *base, const char *uri, const struct df_list_options *options,
@@ -305,9 +372,7 @@ int df_s3_list(struct df_store_backend *base, const char *uri, const struct df_l
     struct listing *listing = new_listing((struct df_s3_backend *)base, uri, &path);
     if (!listing)
         return df_error_no_memory(error, "listing a bucket");
-    int rc = df_glob_is_pattern(path.key) ? use_glob(listing, path.key, error)
-                                          : use_prefix(listing, path.key, options, error);
-    if (rc != 0) {
+    if (open_listing(listing, options, error) != 0) {
         close_listing(&listing->base);
         return -1;
     }

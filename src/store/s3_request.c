@@ -4,6 +4,7 @@
  *       ▲        │
  *       └ PAUSE ◄┘ connection broken, timeout, 429, 500, 502, 503, 504, while attempts and time are left
  *                 every other answer: the error of the run */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,9 @@
 #include "store/s3_xml.h"
 
 enum {
+    /* As many as AWS's own clients make; a ranged read counts anew when it has got on by so much. */
     ATTEMPTS = 5,
+    PROGRESS_BYTES = 1024 * 1024,
     FIRST_PAUSE_MS = 50,
     LONGEST_PAUSE_MS = 5000,
     FIRST_BYTE_TIMEOUT_MS = 15000,
@@ -41,6 +44,8 @@ struct df_s3_attempt {
     struct df_buf error_body;
     unsigned count;
     uint64_t received_bytes; /* of the body, over all attempts of a ranged read */
+    uint64_t counted_from;   /* received_bytes when `count` began */
+    uint64_t sent_bytes;     /* of the request, by all attempts */
     bool ended, from_body;   /* from_body: the error came from on_body and is final */
 };
 
@@ -107,7 +112,7 @@ void df_s3_keepers_free(struct df_s3_backend *backend)
 /* ---- what an answer means ---- */
 
 struct s3_error {
-    char code[64], message[256], region[64];
+    char code[64], message[256], region[64], size[24];
 };
 
 static int take_error_element(void *ctx, const char *parent, const char *name, const char *text, struct df_error *error)
@@ -120,6 +125,8 @@ static int take_error_element(void *ctx, const char *parent, const char *name, c
         snprintf(found->code, sizeof found->code, "%s", text);
     else if (strcmp(name, "Message") == 0)
         snprintf(found->message, sizeof found->message, "%s", text);
+    else if (strcmp(name, "ActualObjectSize") == 0)
+        snprintf(found->size, sizeof found->size, "%s", text);
     else if (strcmp(name, "Region") == 0)
         snprintf(found->region, sizeof found->region, "%s", text);
     return 0;
@@ -141,6 +148,10 @@ static enum df_error_kind kind_of(unsigned status, const char *code)
     static const char *const throttled[] = {
         "SlowDown",           "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException",
         "ServiceUnavailable", NULL};
+    /* Two writers at once: S3 asks to send it again, and then says who was first. */
+    static const char *const again[] = {"ConditionalRequestConflict", "OperationAborted", NULL};
+    if (is_one_of(code, again))
+        return DF_ERROR_UNAVAILABLE;
     if (is_one_of(code, unauthenticated))
         return DF_ERROR_UNAUTHENTICATED;
     if (status == 429 || is_one_of(code, throttled))
@@ -166,26 +177,51 @@ static enum df_error_kind kind_of(unsigned status, const char *code)
     }
 }
 
-static const char *way_out(const struct df_s3_call *call, enum df_error_kind kind, const char *code)
+static const char *way_out(enum df_error_kind kind, const char *code)
 {
     if (strcmp(code, "NoSuchBucket") == 0)
         return "; check the bucket's name, its region and AWS_ENDPOINT_URL_S3";
     if (strcmp(code, "RequestTimeTooSkewed") == 0)
         return "; set this machine's clock";
-    switch (kind) {
-    case DF_ERROR_UNAUTHENTICATED:
+    if (kind == DF_ERROR_UNAUTHENTICATED)
         return "; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
-    case DF_ERROR_DENIED:
-        return "; these credentials lack the permission";
-    case DF_ERROR_CONFLICT:
-        return call->if_none_match ? "; it exists already" : "; it was replaced in the meantime, run the query again";
-    default:
-        return "";
-    }
+    return kind == DF_ERROR_DENIED ? "; these credentials lack the permission" : "";
 }
 
-static int explain(const struct df_s3_call *call, struct df_slice body, struct df_error *error)
+/* A condition that did not hold. */
+static int explain_conflict(const struct df_s3_attempt *attempt, struct df_error *error)
 {
+    const struct df_s3_call *call = attempt->call;
+    /* An attempt whose answer was lost may have been the one that wrote it. */
+    const char *maybe = attempt->count > 1 && attempt->sent_bytes
+                            ? " (an earlier attempt, whose answer did not come, may have done it)"
+                            : "";
+    if (call->if_none_match)
+        return df_error_set(error, DF_ERROR_CONFLICT, "'%s' exists already%s", call->uri, maybe);
+    if (strcmp(call->method, "PUT") == 0)
+        return df_error_set(error, DF_ERROR_CONFLICT, "'%s' is not the version %s that was to be replaced%s", call->uri,
+                            call->if_match, maybe);
+    return df_error_set(error, DF_ERROR_CONFLICT, "'%s' changed since it was listed; run the query again", call->uri);
+}
+
+static bool is_conflict(const struct df_s3_call *call, const char *code)
+{
+    if (call->status == 412)
+        return true;
+    bool is_conditional_put = strcmp(call->method, "PUT") == 0 && call->if_match;
+    return call->status == 404 && is_conditional_put && strcmp(code, "NoSuchBucket") != 0;
+}
+
+static int ends_early(const struct df_s3_call *call, uint64_t at, struct df_error *error)
+{
+    return df_error_set(error, DF_ERROR_CORRUPT, "'%s' ends at byte %llu, bytes %llu to %llu were wanted", call->uri,
+                        (unsigned long long)at, (unsigned long long)call->range_begin,
+                        (unsigned long long)call->range_end);
+}
+
+static int explain(const struct df_s3_attempt *attempt, struct df_slice body, struct df_error *error)
+{
+    const struct df_s3_call *call = attempt->call;
     struct s3_error found = {0};
     struct df_error unread;
     if (body.size)
@@ -194,10 +230,16 @@ static int explain(const struct df_s3_call *call, struct df_slice body, struct d
     const char *what = found.message[0] ? found.message : df_http_reason(call->status);
     if (call->status == 301 || call->status == 307 || strcmp(found.code, "AuthorizationHeaderMalformed") == 0)
         return df_error_set(error, DF_ERROR_INVALID,
-                            "%s: the bucket is in another region%s%s; set AWS_REGION to it (HTTP %u %s)", call->uri,
+                            "'%s': the bucket is in another region%s%s; set AWS_REGION to it (HTTP %u %s)", call->uri,
                             found.region[0] ? ": " : "", found.region, call->status, found.code);
-    return df_error_set(error, kind, "%s: %s (HTTP %u%s%s)%s", call->uri, what, call->status, found.code[0] ? " " : "",
-                        found.code, way_out(call, kind, found.code));
+    if (is_conflict(call, found.code))
+        return explain_conflict(attempt, error);
+    bool is_end_known = call->object_bytes != UINT64_MAX;
+    uint64_t end = is_end_known ? call->object_bytes : strtoull(found.size, NULL, 10);
+    if (call->status == 416 && call->has_range && (is_end_known || found.size[0]))
+        return ends_early(call, end, error);
+    return df_error_set(error, kind, "'%s': %s (HTTP %u%s%s)%s", call->uri, what, call->status,
+                        found.code[0] ? " " : "", found.code, way_out(kind, found.code));
 }
 
 /* ---- one request ---- */
@@ -215,7 +257,8 @@ static void run_failed(struct run *run, const struct df_error *error)
 static bool worth_another(const struct df_s3_attempt *attempt, const struct df_error *error)
 {
     return error->retryable && !attempt->from_body && attempt->count < ATTEMPTS && !attempt->run->failed &&
-           !df_deadline_passed(attempt->run->deadline);
+           !df_deadline_passed(attempt->run->deadline) &&
+           (attempt->received_bytes == 0 || attempt->call->etag[0]); /* else the rest could be another object's */
 }
 
 static void pause_over(void *ctx)
@@ -249,21 +292,38 @@ static void note_etag(struct df_s3_call *call, const struct df_http_head *head)
         snprintf(call->etag, sizeof call->etag, "%.*s", DF_SLICE_ARG(etag));
 }
 
-/* A server that knows no ranges, or gives fewer bytes than were asked for. */
+/* "bytes 5-9/100", or a star for what is not known; that stays UINT64_MAX. */
+static void parse_content_range(struct df_slice value, uint64_t *begin, uint64_t *total)
+{
+    char text[80];
+    *begin = *total = UINT64_MAX;
+    if (value.size >= sizeof text || value.size < 6 || strncasecmp((const char *)value.data, "bytes ", 6) != 0)
+        return;
+    snprintf(text, sizeof text, "%.*s", DF_SLICE_ARG(value));
+    const char *slash = strchr(text, '/');
+    if (text[6] >= '0' && text[6] <= '9')
+        *begin = strtoull(text + 6, NULL, 10);
+    if (slash && slash[1] >= '0' && slash[1] <= '9')
+        *total = strtoull(slash + 1, NULL, 10);
+}
+
+/* A server that knows no ranges, or gives other bytes than were asked for. */
 static int check_range(const struct df_s3_attempt *attempt, const struct df_http_head *head, struct df_error *error)
 {
     const struct df_s3_call *call = attempt->call;
-    uint64_t begin = call->range_begin + attempt->received_bytes;
+    uint64_t begin = call->range_begin + attempt->received_bytes, given, total;
     uint64_t wanted = call->range_end - begin;
     if (head->status != 206)
-        return df_error_set(error, DF_ERROR_UNSUPPORTED, "%s: the server answers %u to a request for a range of bytes",
-                            call->uri, head->status);
+        return df_error_set(error, DF_ERROR_UNSUPPORTED,
+                            "'%s': the server answers %u to a request for a range of bytes", call->uri, head->status);
+    parse_content_range(df_http_fields_get(&head->fields, "Content-Range"), &given, &total);
+    if (given != begin)
+        return df_error_set(error, DF_ERROR_CORRUPT, "'%s': the server does not say that it gives bytes from %llu on",
+                            call->uri, (unsigned long long)begin);
     if (head->has_length && head->length_bytes < wanted)
-        return df_error_set(error, DF_ERROR_CORRUPT, "%s ends at byte %llu, bytes %llu to %llu were wanted", call->uri,
-                            (unsigned long long)(begin + head->length_bytes), (unsigned long long)begin,
-                            (unsigned long long)call->range_end);
+        return ends_early(call, begin + head->length_bytes, error);
     if (head->has_length && head->length_bytes > wanted)
-        return df_error_set(error, DF_ERROR_CORRUPT, "%s: %llu bytes were sent, %llu were asked for", call->uri,
+        return df_error_set(error, DF_ERROR_CORRUPT, "'%s': %llu bytes were sent, %llu were asked for", call->uri,
                             (unsigned long long)head->length_bytes, (unsigned long long)wanted);
     return 0;
 }
@@ -274,12 +334,16 @@ static int on_head(void *ctx, const struct df_http_head *head, struct df_error *
     struct df_s3_call *call = attempt->call;
     call->status = head->status;
     df_buf_clear(&attempt->error_body);
+    uint64_t begin;
+    parse_content_range(df_http_fields_get(&head->fields, "Content-Range"), &begin, &call->object_bytes);
     if (head->status >= 300)
         return 0;
     note_etag(call, head);
     call->length_bytes = head->length_bytes;
     if (!call->on_body)
         df_buf_clear(&call->answer);
+    if (call->has_range && !call->on_body)
+        return 0; /* only its answer's kind is of interest */
     if (call->has_range && check_range(attempt, head, error) != 0) {
         attempt->from_body = true;
         return -1;
@@ -300,34 +364,46 @@ static int on_body(void *ctx, struct df_slice piece, struct df_error *error)
         df_buf_put_slice(&call->answer, piece);
         return df_buf_failed(&call->answer) ? df_error_no_memory(error, "reading an answer of S3") : 0;
     }
+    if (attempt->run->failed) {
+        attempt->from_body = true;
+        return df_error_set(error, DF_ERROR_CANCELLED, "'%s': another request of the read failed", call->uri);
+    }
+    attempt->from_body = true; /* unless all is well */
+    if (call->has_range && piece.size > call->range_end - call->range_begin - attempt->received_bytes)
+        return df_error_set(error, DF_ERROR_CORRUPT, "'%s': more bytes were sent than were asked for", call->uri);
+    if (call->on_body(call->ctx, piece, error) != 0) {
+        run_failed(attempt->run, error); /* at once, so that no other request hands anything on */
+        return -1;
+    }
     attempt->received_bytes += piece.size;
-    attempt->from_body = true;
-    int rc = call->on_body(call->ctx, piece, error);
-    if (rc == 0)
-        attempt->from_body = false;
-    return rc;
+    if (attempt->received_bytes - attempt->counted_from >= PROGRESS_BYTES) {
+        attempt->counted_from = attempt->received_bytes;
+        attempt->count = 1;
+    }
+    attempt->from_body = false;
+    return 0;
 }
 
 static void on_end(void *ctx, const struct df_error *error, const struct df_http_result *result)
 {
-    (void)result;
     struct df_s3_attempt *attempt = ctx;
     struct df_s3_call *call = attempt->call;
     attempt->exchange = NULL;
+    attempt->sent_bytes += result->sent_bytes;
+    struct df_error failure;
     if (error) {
-        struct df_error named = *error;
+        failure = *error;
         if (!attempt->from_body)
-            df_error_prefix(&named, "%s", call->uri);
-        attempt_failed(attempt, &named);
+            df_error_prefix(&failure, "'%s'", call->uri);
+    } else if (call->status >= 300) {
+        explain(attempt, df_buf_slice(&attempt->error_body), &failure);
+    } else if (call->has_range && call->on_body && attempt->received_bytes != call->range_end - call->range_begin) {
+        ends_early(call, call->range_begin + attempt->received_bytes, &failure);
+    } else {
+        call_ended(attempt);
         return;
     }
-    if (call->status >= 300) {
-        struct df_error refused;
-        explain(call, df_buf_slice(&attempt->error_body), &refused);
-        attempt_failed(attempt, &refused);
-        return;
-    }
-    call_ended(attempt);
+    attempt_failed(attempt, &failure);
 }
 
 /* Path style where the endpoint is given (what S3's clones understand), the bucket's own host at AWS. */
@@ -362,9 +438,8 @@ static bool put_conditions(const struct df_s3_attempt *attempt, struct df_http_f
         ok = ok && df_http_fields_put(fields, "If-None-Match", "*");
     if (call->has_range) {
         char range[64];
-        snprintf(range, sizeof range, "bytes=%llu-%llu",
-                 (unsigned long long)(call->range_begin + attempt->received_bytes),
-                 (unsigned long long)(call->range_end - 1));
+        snprintf(range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, call->range_begin + attempt->received_bytes,
+                 call->range_end - 1);
         ok = ok && df_http_fields_put(fields, "Range", range);
     }
     return ok;
@@ -481,17 +556,23 @@ static void call_ended(struct df_s3_attempt *attempt)
         df_loop_stop(run->keeper->loop);
 }
 
+/* Whether the run must end although S3 has done nothing wrong. */
+static bool is_over(const struct run *run, struct df_error *error)
+{
+    if (run->cancelled && atomic_load(run->cancelled))
+        df_error_set(error, DF_ERROR_CANCELLED, "'%s': cancelled while S3 was asked", run->calls[0].uri);
+    else if (df_deadline_passed(run->deadline))
+        df_error_set(error, DF_ERROR_TIMEOUT, "'%s': the deadline passed while S3 was asked", run->calls[0].uri);
+    else
+        return false;
+    return true;
+}
+
 static void on_watch(void *ctx)
 {
     struct run *run = ctx;
     struct df_error error;
-    if (run->cancelled && atomic_load(run->cancelled))
-        df_error_set(&error, DF_ERROR_CANCELLED, "cancelled while reading from S3");
-    else if (df_deadline_passed(run->deadline))
-        df_error_set(&error, DF_ERROR_TIMEOUT, "%s: the deadline passed while S3 was asked", run->calls[0].uri);
-    else
-        error.kind = DF_ERROR_NONE;
-    if (error.kind != DF_ERROR_NONE && !run->failed) {
+    if (!run->failed && is_over(run, &error)) {
         run_failed(run, &error);
         cut_off(run);
         if (run->in_flight == 0)
@@ -531,14 +612,18 @@ int df_s3_run(struct df_s3_backend *backend, struct df_s3_call *calls, size_t co
 {
     if (count == 0)
         return 0;
+    if (backend->aws_error.kind != DF_ERROR_NONE)
+        return df_error_set(error, backend->aws_error.kind, "'%s': %s", calls[0].uri, backend->aws_error.message);
     if (df_aws_require(&backend->aws, error) != 0)
-        return df_error_prefix(error, "%s", calls[0].uri);
+        return df_error_prefix(error, "'%s'", calls[0].uri);
     struct run run = {.backend = backend,
                       .calls = calls,
                       .count = count,
                       .deadline = deadline,
                       .cancelled = cancelled,
                       .error = error};
+    if (is_over(&run, error))
+        return -1;
     run.keeper = keeper_borrow(backend, error);
     if (!run.keeper)
         return -1;

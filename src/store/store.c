@@ -17,7 +17,8 @@ struct df_store {
 
 int df_store_create(struct df_store **store, struct df_error *error)
 {
-    static int (*const creators[])(struct df_store_backend **, struct df_error *) = {df_store_file_create, df_store_s3_create};
+    static int (*const creators[])(struct df_store_backend **, struct df_error *) = {df_store_file_create,
+                                                                                     df_store_s3_create};
     static_assert(sizeof creators / sizeof creators[0] <= BACKENDS_MAX, "room for every backend");
     struct df_store *made = calloc(1, sizeof *made);
     if (!made)

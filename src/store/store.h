@@ -43,6 +43,7 @@ struct df_store_listing;
 struct df_list_options {
     const char *pattern;
     bool recursive;
+    const atomic_bool *cancelled; /* NULL: never; must outlive the listing. A page under way is given up: cancelled */
 };
 int df_store_list_open(struct df_store *store, const char *uri, const struct df_list_options *options,
                        struct df_store_listing **listing, struct df_error *error);

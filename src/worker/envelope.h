@@ -17,8 +17,11 @@ struct df_envelope {
     struct df_slice request;
 
     const char *output_prefix; /* where partials over the limit go: "<prefix><stage>-<part>-<attempt>"; NULL: nowhere */
-    uint64_t inline_bytes;     /* partials of the whole batch that may stay in the answer; 0: no limit */
-    uint32_t sections;         /* K; 0: none */
+    /* An object that exists as long as the job: who has put objects looks at it afterwards, and removes them when it is
+     * gone. So an attempt that nobody waits for any more leaves nothing behind. NULL: none. */
+    const char *output_lease;
+    uint64_t inline_bytes; /* partials of the whole batch that may stay in the answer; 0: no limit */
+    uint32_t sections;     /* K; 0: none */
 
     struct df_section_manifest *inputs; /* of an exchange; NULL: none */
 

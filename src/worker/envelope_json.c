@@ -11,7 +11,7 @@ enum {
     PARTS_MAX = 100000,
     SECTIONS_MAX = 1 << 20,
     PRODUCERS_MAX = 1 << 20,
-    OBJECT_BYTES_MAX = 256 * 1024 * 1024,
+    OBJECT_BYTES_MAX = 100 * 1024 * 1024, /* what df_json_parse takes */
 };
 
 /* ---- putting ---- */
@@ -69,6 +69,8 @@ static void put_output(struct df_json_writer *json, const struct df_envelope *en
     df_json_begin_object(json);
     if (envelope->output_prefix)
         put_text(json, "prefix", envelope->output_prefix);
+    if (envelope->output_lease)
+        put_text(json, "lease", envelope->output_lease);
     put_uint(json, "inline_bytes", envelope->inline_bytes);
     put_uint(json, "sections", envelope->sections);
     df_json_end_object(json);
@@ -143,12 +145,33 @@ static bool take_uint(const struct df_json *object, const char *name, uint64_t m
     return member && df_json_uint64(member, out) && *out <= maximum;
 }
 
+static bool has_zero(struct df_slice text)
+{
+    return text.size && memchr(text.data, 0, text.size);
+}
+
 static const char *take_text(const struct df_json *object, const char *name, struct df_arena *arena)
 {
     const struct df_json *member = df_json_get(object, name);
-    if (!member || member->type != DF_JSON_STRING || memchr(member->text.data, 0, member->text.size))
+    if (!member || member->type != DF_JSON_STRING || has_zero(member->text))
         return NULL;
     return df_arena_text(arena, member->text);
+}
+
+/* A member that may be missing or null, but not be something else. */
+static bool take_optional_text(const struct df_json *object, const char *name, struct df_arena *arena, const char **out)
+{
+    const struct df_json *member = df_json_get(object, name);
+    *out = NULL;
+    if (!member || member->type == DF_JSON_NULL)
+        return true;
+    *out = take_text(object, name, arena);
+    return *out != NULL;
+}
+
+static bool take_optional_uint(const struct df_json *object, const char *name, uint64_t maximum, uint64_t *out)
+{
+    return !df_json_get(object, name) || take_uint(object, name, maximum, out);
 }
 
 /* The uri of {"uri": …}, an object with that one member. */
@@ -197,9 +220,13 @@ static int take_part(const struct df_json *json, struct df_envelope_taken *taken
         return bad(error, "a part without \"index\"");
     part->stage = stage;
     part->index = (uint32_t)index;
-    part->uri = take_text(json, "uri", &taken->arena);
-    part->etag = take_text(json, "etag", &taken->arena);
-    if (df_json_get(json, "size") && !take_uint(json, "size", UINT64_MAX, &part->size_bytes))
+    if (!take_optional_text(json, "uri", &taken->arena, &part->uri) ||
+        !take_optional_text(json, "etag", &taken->arena, &part->etag))
+        return bad(error, "a part whose \"uri\" or \"etag\" is no text");
+    /* Parts of an exchange have none; whoever reads one all the same gets an error instead of a NULL. */
+    if (!part->uri)
+        part->uri = "";
+    if (!take_optional_uint(json, "size", UINT64_MAX, &part->size_bytes))
         return bad(error, "a part whose \"size\" is no number");
     if (range && (range->type != DF_JSON_ARRAY || range->child_count != 2 ||
                   !df_json_uint64(range->children, &part->range_begin) ||
@@ -255,12 +282,17 @@ static int take_output(const struct df_json *json, struct df_envelope_taken *tak
     uint64_t sections = 0;
     if (!output)
         return 0;
-    if ((df_json_get(output, "inline_bytes") &&
-         !take_uint(output, "inline_bytes", UINT64_MAX, &taken->envelope.inline_bytes)) ||
-        (df_json_get(output, "sections") && !take_uint(output, "sections", SECTIONS_MAX, &sections)))
+    if (output->type != DF_JSON_OBJECT)
+        return bad(error, "\"output\" is no object");
+    if (!take_optional_uint(output, "inline_bytes", UINT64_MAX, &taken->envelope.inline_bytes) ||
+        !take_optional_uint(output, "sections", SECTIONS_MAX, &sections))
         return bad(error, "\"output\" with a number that is none, or too large");
     taken->envelope.sections = (uint32_t)sections;
-    taken->envelope.output_prefix = take_text(output, "prefix", &taken->arena);
+    if (!take_optional_text(output, "prefix", &taken->arena, &taken->envelope.output_prefix) ||
+        (taken->envelope.output_prefix && !taken->envelope.output_prefix[0]))
+        return bad(error, "\"output\" whose \"prefix\" is no text, or empty");
+    if (!take_optional_text(output, "lease", &taken->arena, &taken->envelope.output_lease))
+        return bad(error, "\"output\" whose \"lease\" is no text");
     return 0;
 }
 
@@ -273,16 +305,23 @@ static int take_inputs(const struct df_json *json, struct df_envelope_taken *tak
     return taken->inputs_uri ? 0 : df_section_manifest_take_json(inputs, taken->store, &taken->envelope.inputs, error);
 }
 
-/* The earlier of what the envelope and the event say. */
-static struct df_deadline take_deadline(const struct df_json *json, struct df_deadline deadline)
+static struct df_deadline earlier(struct df_deadline a, struct df_deadline b)
 {
-    uint64_t remaining_ms;
-    if (take_uint(json, "remaining_ms", INT64_MAX, &remaining_ms)) {
-        struct df_deadline own = df_deadline_after_ms((int64_t)remaining_ms);
-        if (own.mono_ns < deadline.mono_ns)
-            return own;
-    }
-    return deadline;
+    return a.mono_ns < b.mono_ns ? a : b;
+}
+
+/* The earliest of what the event and the envelope say: the coordinator's clock may be wrong, and the envelope may have
+ * lain somewhere before it came. */
+static int take_deadline(const struct df_json *json, struct df_deadline event, struct df_deadline *out,
+                         struct df_error *error)
+{
+    uint64_t remaining_ms = INT64_MAX, deadline_ms = INT64_MAX;
+    if (!take_optional_uint(json, "remaining_ms", INT64_MAX, &remaining_ms) ||
+        !take_optional_uint(json, "deadline_ms", INT64_MAX, &deadline_ms))
+        return bad(error, "\"remaining_ms\" or \"deadline_ms\" is no number");
+    int64_t left_ms = (int64_t)deadline_ms - df_time_wall_ms();
+    *out = earlier(event, earlier(df_deadline_after_ms((int64_t)remaining_ms), df_deadline_after_ms(left_ms)));
+    return 0;
 }
 
 static int take_head(const struct df_json *json, df_engine_find_fn *find, struct df_envelope_taken *taken,
@@ -312,10 +351,9 @@ int df_envelope_take_json(const struct df_json *json, df_engine_find_fn *find, s
     *taken = (struct df_envelope_taken){.store = store};
     if (check_version(json, error) == 0 && take_head(json, find, taken, error) == 0 &&
         take_request(json, taken, error) == 0 && take_output(json, taken, error) == 0 &&
-        take_inputs(json, taken, error) == 0 && take_parts(json, taken, error) == 0) {
-        taken->envelope.deadline = take_deadline(json, deadline);
+        take_inputs(json, taken, error) == 0 && take_parts(json, taken, error) == 0 &&
+        take_deadline(json, deadline, &taken->envelope.deadline, error) == 0)
         return 0;
-    }
     df_envelope_taken_dispose(taken);
     return -1;
 }
@@ -323,9 +361,13 @@ int df_envelope_take_json(const struct df_json *json, df_engine_find_fn *find, s
 static int fetch_json(const char *uri, struct df_store *store, struct df_arena *arena, struct df_buf *text,
                       struct df_json **json, struct df_error *error)
 {
+    struct df_error inner;
     if (df_store_get(store, uri, OBJECT_BYTES_MAX, text, error) != 0)
         return -1;
-    return df_json_parse(df_buf_slice(text), NULL, arena, json, error);
+    if (df_json_parse(df_buf_slice(text), NULL, arena, json, &inner) == 0)
+        return 0;
+    return df_error_set(error, inner.kind == DF_ERROR_INVALID ? DF_ERROR_CORRUPT : inner.kind, "%s: %s", uri,
+                        inner.message);
 }
 
 int df_envelope_fetch(struct df_envelope_taken *taken, struct df_error *error)
@@ -343,8 +385,8 @@ int df_envelope_fetch(struct df_envelope_taken *taken, struct df_error *error)
     if (rc == 0 && taken->inputs_uri && !taken->envelope.inputs) {
         struct df_arena arena = {0};
         rc = fetch_json(taken->inputs_uri, store, &arena, &text, &json, error);
-        if (rc == 0)
-            rc = df_section_manifest_take_json(json, store, &taken->envelope.inputs, error);
+        if (rc == 0 && df_section_manifest_take_json(json, store, &taken->envelope.inputs, error) != 0)
+            rc = df_error_prefix(error, "%s", taken->inputs_uri);
         df_arena_dispose(&arena);
     }
     df_buf_dispose(&text);
@@ -475,8 +517,11 @@ static int take_set(const struct df_json *json, uint32_t sections, struct df_sto
     const char *uri = take_text(json, "uri", &arena);
     struct df_slice sizes = {0};
     int rc = 0;
-    if (sizes_json && (!uri || !take_base64(sizes_json, &arena, &sizes)))
-        rc = garbage(error, "sections without a place, or with sizes that are not base64");
+    *set = NULL;
+    if (!json || json->type != DF_JSON_OBJECT ||
+        (sizes_json && (!uri || !uri[0] || !take_base64(sizes_json, &arena, &sizes))))
+        rc = df_error_set(error, DF_ERROR_CORRUPT,
+                          "sections of an exchange without a place, or with sizes that are not base64");
     if (rc == 0)
         rc = df_section_set_of_object(set, sections, sizes_json ? uri : NULL, sizes, store, error);
     df_arena_dispose(&arena);

@@ -2,7 +2,7 @@
  * contracts of the core, §8). What comes in is hostile until checked: every number is bounded, every text copied.
  *
  *   {"dayfly": 1, "engine": "funnel", "job": "…", "stage": 1, "attempt": 17, "deadline_ms": …, "remaining_ms": …,
- *    "request": {…} | {"uri": …}, "output": {"prefix": …, "inline_bytes": …, "sections": …},
+ *    "request": {…} | {"uri": …}, "output": {"prefix": …, "lease": …, "inline_bytes": …, "sections": …},
  *    "inputs": {"sections": K, "producers": […]} | {"uri": …},
  *    "parts": [{"index": 0, "uri": …, "size": …, "etag": …, "range": [b, e], "detail": "<base64>"}]}
  *   -> {"dayfly": 1, "results": [{"index": 0, "data": "<base64>" | {"uri": …}, "sections": {"uri": …, "sizes": …},

@@ -5,6 +5,7 @@
 #ifndef DF_WORKER_EVENTS_H
 #define DF_WORKER_EVENTS_H
 
+#include "base/config.h"
 #include "worker/envelope_json.h"
 #include "worker/runtime.h"
 
@@ -15,11 +16,20 @@ struct df_task_events_options {
     unsigned threads;            /* that run parts; at least 1 */
     uint64_t memory_limit_bytes; /* 0: none */
     const char *temporary_folder;
-    const char *output_prefixes; /* prefixes an envelope may name, separated by commas; NULL or "": any */
+    /* Places below which an envelope may let this worker write ("s3://bucket/results/"), separated by commas; NULL or
+     * "": any. */
+    const char *output_prefixes;
 };
+
+/* Rows of the options table that fill these: worker.threads, worker.memory, … */
+extern const struct df_option df_worker_option_rows[];
+extern const size_t df_worker_option_count;
+/* The texts stay the config's. */
+void df_task_events_options_from_config(struct df_task_events_options *options, const struct df_config *config);
 
 int df_task_events_create(struct df_task_events **events, const struct df_task_events_options *options,
                           struct df_error *error);
+/* Waits for what still runs. After df_runtime_run, and before its loop is freed. NULL is fine. */
 void df_task_events_free(struct df_task_events *events);
 
 struct df_event_handler df_task_event_handler(struct df_task_events *events); /* {"dayfly": 1, "parts": […], …} */

@@ -1,7 +1,7 @@
 /* An envelope that came as an event.
  *
  *   loop: take ─► pool: fetch what lies in objects ─► executor: run the parts ─► loop: answer
- *                                                       └ deadline: answer with what is done, forget the rest
+ *                   └───────────────── deadline: answer with what is done, forget the rest
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,11 +13,14 @@
 enum {
     /* Runs look at the deadline themselves; who does not in this time is left behind. */
     GRACE_MS = 200,
+    /* 6,291,556 bytes of answer are 4.7 MB of partials in base64; an envelope cannot ask for more. */
+    INLINE_BYTES_MAX = 4500000,
 };
 
 struct df_task_events {
     struct df_task_events_options options;
     char *temporary_folder, *output_prefixes;
+    struct assignment *assignments; /* all of them, the loop's: what is left when the loop has ended */
     /* Made by the first envelope. */
     struct df_store *store;
     struct df_pool *pool;
@@ -26,13 +29,14 @@ struct df_task_events {
 };
 
 struct assignment {
+    struct assignment *next; /* in events->assignments */
     struct df_task_events *events;
     struct df_event_reply *reply; /* NULL: answered */
     struct df_loop *loop;
     struct df_envelope_taken taken;
     struct df_pool_call fetch;
     struct df_error fetch_error;
-    bool fetch_failed;
+    bool fetch_failed, submitted;
     struct df_execution execution;
     struct df_post_item done;
     struct df_timer late;
@@ -45,8 +49,17 @@ struct assignment {
     } synced;        /* under mutex */
 };
 
+static void forget_assignment(struct assignment *assignment)
+{
+    struct assignment **at = &assignment->events->assignments;
+    while (*at != assignment)
+        at = &(*at)->next;
+    *at = assignment->next;
+}
+
 static void assignment_free(struct assignment *assignment)
 {
+    forget_assignment(assignment);
     for (uint32_t i = 0; assignment->synced.results && i < assignment->taken.envelope.part_count; i++)
         df_part_result_dispose(&assignment->synced.results[i]);
     free(assignment->synced.results);
@@ -96,7 +109,8 @@ static void answer_error(struct df_event_reply *reply, const struct df_error *er
 static void on_late(void *ctx)
 {
     struct assignment *assignment = ctx;
-    df_execution_cancel(assignment->events->executor, &assignment->execution);
+    if (assignment->submitted)
+        df_execution_cancel(assignment->events->executor, &assignment->execution);
     answer(assignment);
 }
 
@@ -140,20 +154,26 @@ static void fetch_on_pool(void *ctx)
     assignment->fetch_failed = df_envelope_fetch(&assignment->taken, &assignment->fetch_error) != 0;
 }
 
+static void arm_late(struct assignment *assignment)
+{
+    struct df_deadline deadline = assignment->taken.envelope.deadline;
+    assignment->late = (struct df_timer){.fn = on_late, .ctx = assignment};
+    if (__builtin_add_overflow(deadline.mono_ns, (int64_t)GRACE_MS * 1000000, &deadline.mono_ns))
+        deadline = df_deadline_never();
+    (void)df_timer_start(assignment->loop, &assignment->late, deadline);
+}
+
 static void fetched_on_loop(void *ctx)
 {
     struct assignment *assignment = ctx;
-    if (assignment->fetch_failed) {
-        answer_error(assignment->reply, &assignment->fetch_error);
+    if (!assignment->reply || assignment->fetch_failed) {
+        df_timer_stop(assignment->loop, &assignment->late);
+        if (assignment->reply)
+            answer_error(assignment->reply, &assignment->fetch_error);
         assignment_free(assignment);
         return;
     }
-    struct df_deadline deadline = assignment->taken.envelope.deadline;
-    if (deadline.mono_ns != DF_DEADLINE_NEVER) {
-        assignment->late = (struct df_timer){.fn = on_late, .ctx = assignment};
-        deadline.mono_ns += (int64_t)GRACE_MS * 1000000;
-        (void)df_timer_start(assignment->loop, &assignment->late, deadline);
-    }
+    assignment->submitted = true;
     assignment->execution = (struct df_execution){
         .envelope = &assignment->taken.envelope,
         .callbacks = {.on_part = on_part, .on_done = on_done, .ctx = assignment},
@@ -177,6 +197,20 @@ static int open_worker(struct df_task_events *events, struct df_error *error)
     return df_executor_create(&events->executor, &options, error);
 }
 
+/* Does it lie at or below `allowed`? "s3://b/p" allows "s3://b/p/x", not "s3://b/pears/x". */
+static bool lies_below(const char *prefix, const char *allowed, size_t size)
+{
+    while (size && allowed[size - 1] == '/')
+        size--;
+    return size && strncmp(prefix, allowed, size) == 0 && (prefix[size] == '/' || prefix[size] == '\0');
+}
+
+/* Steps upwards, also escaped ones, would lead out of the place that is allowed. */
+static bool steps_up(const char *prefix)
+{
+    return strstr(prefix, "..") || strcasestr(prefix, "%2e") || strcasestr(prefix, "%2f");
+}
+
 /* A function writes only where its settings allow: whoever may invoke it must not be able to write elsewhere with it.
  */
 static int check_prefix(const struct df_task_events *events, const char *prefix, struct df_error *error)
@@ -184,9 +218,9 @@ static int check_prefix(const struct df_task_events *events, const char *prefix,
     const char *allowed = events->output_prefixes;
     if (!prefix || !allowed || !allowed[0])
         return 0;
-    while (*allowed) {
+    while (*allowed && !steps_up(prefix)) {
         size_t size = strcspn(allowed, ",");
-        if (size && strncmp(prefix, allowed, size) == 0)
+        if (lies_below(prefix, allowed, size))
             return 0;
         allowed += size + (allowed[size] == ',');
     }
@@ -206,10 +240,15 @@ static struct assignment *make_assignment(struct df_task_events *events, const s
     pthread_mutex_init(&assignment->mutex, NULL);
     assignment->events = events;
     assignment->loop = event->loop;
+    assignment->next = events->assignments;
+    events->assignments = assignment;
     if (df_envelope_take_json(json, events->options.find_engine, events->store, event->deadline, &assignment->taken,
                               error) == 0 &&
         check_prefix(events, assignment->taken.envelope.output_prefix, error) == 0) {
-        uint32_t count = assignment->taken.envelope.part_count;
+        struct df_envelope *envelope = &assignment->taken.envelope;
+        if (envelope->inline_bytes == 0 || envelope->inline_bytes > INLINE_BYTES_MAX)
+            envelope->inline_bytes = INLINE_BYTES_MAX;
+        uint32_t count = envelope->part_count;
         assignment->synced.results = calloc(count, sizeof *assignment->synced.results);
         assignment->synced.told = calloc(count, sizeof *assignment->synced.told);
         if (assignment->synced.results && assignment->synced.told)
@@ -233,6 +272,7 @@ static void handle_task(void *ctx, const struct df_event *event, const struct df
         return;
     }
     assignment->reply = reply;
+    arm_late(assignment);
     assignment->fetch = (struct df_pool_call){.fn = fetch_on_pool,
                                               .ctx = assignment,
                                               .poster = df_loop_poster(event->loop),
@@ -274,9 +314,17 @@ void df_task_events_free(struct df_task_events *events)
 {
     if (!events)
         return;
-    if (events->executor)
-        df_executor_free(events->executor);
+    for (struct assignment *left = events->assignments; left; left = left->next) {
+        df_timer_stop(left->loop, &left->late);
+        if (left->submitted)
+            df_execution_cancel(events->executor, &left->execution);
+    }
     df_pool_free(events->pool);
+    df_executor_free(events->executor);
+    /* What they posted to the loop will never run. */
+    while (events->assignments)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it takes itself off the list, which the analyzer does not see */
+        assignment_free(events->assignments);
     df_store_free(events->store);
     free(events->temporary_folder);
     free(events->output_prefixes);

@@ -92,6 +92,21 @@ static bool fits_inline(struct df_executor *executor, struct df_execution *execu
     return fits;
 }
 
+/* The job removes its lease, then everything under its prefix. Whoever put an object and still sees the lease
+ * afterwards put it before that; whoever does not takes the object away again. */
+static int check_lease(struct df_executor *executor, const struct df_envelope *envelope, const char *uri,
+                       struct df_error *error)
+{
+    struct df_object lease;
+    if (!envelope->output_lease || df_store_head(executor->store, envelope->output_lease, &lease, error) == 0)
+        return 0;
+    if (!error || error->kind != DF_ERROR_NOT_FOUND)
+        return -1;
+    struct df_error unheard;
+    (void)df_store_remove(executor->store, uri, &unheard);
+    return df_error_set(error, DF_ERROR_CANCELLED, "the query of this part is over");
+}
+
 static int put_object(struct df_executor *executor, const struct df_envelope *envelope, const struct df_part *part,
                       const struct df_buf *blob, char **uri, struct df_error *error)
 {
@@ -107,7 +122,7 @@ static int put_object(struct df_executor *executor, const struct df_envelope *en
         return df_error_no_memory(error, "naming a partial result");
     }
     struct df_put put = {.uri = *uri, .content = df_buf_slice(blob), .condition = DF_PUT_ALWAYS};
-    if (df_store_put(executor->store, &put, NULL, error) == 0)
+    if (df_store_put(executor->store, &put, NULL, error) == 0 && check_lease(executor, envelope, *uri, error) == 0)
         return 0;
     free(*uri);
     *uri = NULL;
@@ -129,6 +144,8 @@ static int place_sections(struct df_executor *executor, const struct df_envelope
                  envelope->attempt) < 0)
         return df_error_no_memory(error, "naming sections");
     int rc = df_section_set_publish(set, executor->store, uri, error);
+    if (rc == 0)
+        rc = check_lease(executor, envelope, uri, error);
     free(uri);
     return rc;
 }

@@ -16,7 +16,10 @@
 
 enum {
     EVENT_BYTES_MAX = 7 * 1024 * 1024, /* Lambda's 6 MiB and slack */
-    RESPONSE_BYTES_MAX = 6291556,      /* of a buffered answer */
+    EVENT_NODES_MAX = 2000000,         /* a tree takes some 100 bytes per value, and a function has 128 MB or more */
+    EVENT_DEPTH_MAX = 256,
+    KEPT_BYTES_MAX = 256 * 1024,  /* larger buffers are given back between events: memory used is reported */
+    RESPONSE_BYTES_MAX = 6291556, /* of a buffered answer */
     NEXT_ATTEMPTS = 4,
     TELL_TIMEOUT_MS = 10000,
     CONNECT_TIMEOUT_MS = 1000,
@@ -32,6 +35,7 @@ struct slot {
     struct df_arena arena; /* of one event */
     struct df_buf payload, answer;
     char request_id[REQUEST_ID_BYTES];
+    const char *trace_id;
     int64_t deadline_wall_ms;
     unsigned status, failed_asks;
     const char *error_type; /* of an answer that is an error; NULL: it is none */
@@ -46,6 +50,7 @@ struct runtime {
     char *base; /* "http://host:port[/path]/2018-06-01/runtime" */
     struct slot *slots;
     unsigned slot_count;
+    int64_t start_wall_ms;
     int exit_status;
 };
 
@@ -142,9 +147,7 @@ static int next_head(void *ctx, const struct df_http_head *head, struct df_error
         return df_error_set(error, DF_ERROR_CORRUPT, "an event without a usable Lambda-Runtime-Aws-Request-Id");
     slot->deadline_wall_ms = parse_ms(df_http_fields_get(&head->fields, "Lambda-Runtime-Deadline-Ms"));
     struct df_slice trace = df_http_fields_get(&head->fields, "Lambda-Runtime-Trace-Id");
-    char *text = slot->runtime->slot_count == 1 && trace.size ? df_arena_text(&slot->arena, trace) : NULL;
-    if (text)
-        setenv("_X_AMZN_TRACE_ID", text, 1);
+    slot->trace_id = trace.size ? df_arena_text(&slot->arena, trace) : NULL;
     return 0;
 }
 
@@ -157,13 +160,12 @@ static int next_body(void *ctx, struct df_slice piece, struct df_error *error)
 
 /* ---- handling ---- */
 
-/* Absent, 0 or in the past: unknown. */
+/* Absent, 0, or older than this process (what cargo-lambda sends): unknown. */
 static struct df_deadline deadline_of(const struct slot *slot)
 {
-    int64_t left_ms = slot->deadline_wall_ms - df_time_wall_ms();
-    if (slot->deadline_wall_ms == 0 || left_ms <= 0)
+    if (slot->deadline_wall_ms < slot->runtime->start_wall_ms)
         return df_deadline_never();
-    left_ms -= slot->runtime->options->answer_early_ms;
+    int64_t left_ms = slot->deadline_wall_ms - df_time_wall_ms() - slot->runtime->options->answer_early_ms;
     return df_deadline_after_ms(left_ms > 0 ? left_ms : 0);
 }
 
@@ -185,16 +187,19 @@ static void refuse_event(struct slot *slot)
 
 static void handle(struct slot *slot)
 {
+    static const struct df_json_limits limits = {
+        .text_bytes = EVENT_BYTES_MAX, .depth = EVENT_DEPTH_MAX, .nodes = EVENT_NODES_MAX};
     const struct df_runtime_options *options = slot->runtime->options;
     struct df_error error;
     struct df_json *json;
-    if (df_json_parse(df_buf_slice(&slot->payload), NULL, &slot->arena, &json, &error) != 0) {
+    if (df_json_parse(df_buf_slice(&slot->payload), &limits, &slot->arena, &json, &error) != 0) {
         df_error_prefix(&error, "the event is not JSON");
         slot->reply.fail(&slot->reply, &error);
         return;
     }
     struct df_event event = {.payload = df_buf_slice(&slot->payload),
                              .request_id = slot->request_id,
+                             .trace_id = slot->trace_id,
                              .deadline = deadline_of(slot),
                              .loop = slot->runtime->loop};
     for (size_t i = 0; json->type == DF_JSON_OBJECT && i < options->handler_count; i++)
@@ -214,6 +219,7 @@ static void next_end(void *ctx, const struct df_error *error, const struct df_ht
         return;
     }
     if (slot->status == 204) {
+        slot->failed_asks = 0;
         ask_later(slot, EMPTY_POLL_MS);
         return;
     }
@@ -225,13 +231,23 @@ static void next_end(void *ctx, const struct df_error *error, const struct df_ht
     handle(slot);
 }
 
+static void forget(struct df_buf *buf)
+{
+    if (buf->capacity > KEPT_BYTES_MAX)
+        df_buf_dispose(buf);
+    else
+        df_buf_clear(buf);
+}
+
 static void ask(void *ctx)
 {
     struct slot *slot = ctx;
     df_arena_dispose(&slot->arena);
-    df_buf_clear(&slot->payload);
-    df_buf_clear(&slot->answer);
+    forget(&slot->payload);
+    forget(&slot->answer);
     slot->status = 0;
+    slot->deadline_wall_ms = 0;
+    slot->trace_id = NULL;
     struct df_http_exchange_events events = {
         .on_head = next_head, .on_body = next_body, .on_end = next_end, .ctx = slot};
     /* No read timeout: the environment may sleep for hours in this call. */
@@ -305,13 +321,16 @@ static void reply_respond(struct df_event_reply *reply, struct df_buf *blob)
     df_buf_move(&slot->answer, blob);
     slot->error_type = NULL;
     slot->told_again = false;
-    if (slot->answer.size <= RESPONSE_BYTES_MAX && !df_buf_failed(&slot->answer)) {
+    struct df_error error;
+    if (df_buf_failed(&slot->answer))
+        df_error_no_memory(&error, "writing an answer");
+    else if (slot->answer.size > RESPONSE_BYTES_MAX)
+        df_error_set(&error, DF_ERROR_TOO_LARGE, "the answer has %zu bytes, at most %d are taken", slot->answer.size,
+                     RESPONSE_BYTES_MAX);
+    else {
         tell(slot);
         return;
     }
-    struct df_error error;
-    df_error_set(&error, DF_ERROR_TOO_LARGE, "the answer has %zu bytes, at most %d are taken", slot->answer.size,
-                 RESPONSE_BYTES_MAX);
     reply_fail(reply, &error);
 }
 
@@ -365,36 +384,39 @@ static void tell(struct slot *slot)
 
 /* ---- the runtime ---- */
 
-static int open_runtime(struct runtime *runtime, const char *api, struct df_error *error)
+/* Each slot may hold two connections: its `next`, and a new one for what it tells; none may wait for another's. */
+static int open_runtime(struct runtime *runtime, const char *api, unsigned slots, struct df_error *error)
 {
-    struct df_http_client_options options = {.connect_timeout_ms = CONNECT_TIMEOUT_MS};
+    struct df_http_client_options options = {.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                             .connections_per_host = 2 * slots};
+    runtime->start_wall_ms = df_time_wall_ms();
     runtime->base = make_base(api);
     if (!runtime->base)
         return df_error_no_memory(error, "starting the runtime");
-    if (df_loop_create(&runtime->loop, DF_LOOP_REAL_TIME, error) != 0)
-        return -1;
     return df_http_client_create(&runtime->client, runtime->loop, &options, error);
 }
 
 static void close_runtime(struct runtime *runtime)
 {
+    df_http_client_free(runtime->client); /* borrows from the slots */
     for (unsigned i = 0; i < runtime->slot_count; i++) {
+        df_timer_stop(runtime->loop, &runtime->slots[i].pause);
         df_arena_dispose(&runtime->slots[i].arena);
         df_buf_dispose(&runtime->slots[i].payload);
         df_buf_dispose(&runtime->slots[i].answer);
     }
     free(runtime->slots);
-    df_http_client_free(runtime->client);
-    df_loop_free(runtime->loop);
     free(runtime->base);
 }
 
 int df_runtime_run(const struct df_runtime_options *options)
 {
-    struct runtime runtime = {.options = options};
+    struct runtime runtime = {.options = options, .loop = options->loop};
     struct df_error error;
-    int rc = open_runtime(&runtime, options->api, &error);
     unsigned count = options->concurrency ? options->concurrency : 1;
+    if (count > DF_RUNTIME_CONCURRENCY_MAX)
+        count = DF_RUNTIME_CONCURRENCY_MAX;
+    int rc = open_runtime(&runtime, options->api, count, &error);
     if (rc == 0 && !(runtime.slots = calloc(count, sizeof *runtime.slots)))
         rc = df_error_no_memory(&error, "starting the runtime");
     if (rc == 0) {
@@ -429,8 +451,9 @@ int df_runtime_init_error(const char *api, const struct df_error *why)
     struct df_arena arena = {0};
     struct df_buf body = {0};
     struct df_error error;
+    df_log(DF_LOG_ERROR, "init_failed", df_log_text("error", why->message));
     put_error_body(&body, "Runtime.Init", why);
-    if (open_runtime(&runtime, api, &error) == 0) {
+    if (df_loop_create(&runtime.loop, DF_LOOP_REAL_TIME, &error) == 0 && open_runtime(&runtime, api, 1, &error) == 0) {
         struct df_http_fields fields = {.arena = &arena};
         (void)df_http_fields_put(&fields, "Content-Type", "application/json");
         (void)df_http_fields_put(&fields, "Lambda-Runtime-Function-Error-Type", "Runtime.Init");
@@ -443,8 +466,9 @@ int df_runtime_init_error(const char *api, const struct df_error *why)
         if (send_to_api(&runtime, "/init/error", &request, &events, &error) == 0)
             (void)df_loop_run(runtime.loop, &error);
     }
+    close_runtime(&runtime);
+    df_loop_free(runtime.loop);
     df_buf_dispose(&body);
     df_arena_dispose(&arena);
-    close_runtime(&runtime);
     return 1;
 }

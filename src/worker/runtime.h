@@ -14,6 +14,7 @@
 struct df_event {
     struct df_slice payload; /* valid until it is answered */
     const char *request_id;
+    const char *trace_id;        /* as it came; NULL: none. Not put into the environment: threads may be reading that */
     struct df_deadline deadline; /* when the answer must be on its way: the event's own, less answer_early_ms */
     struct df_loop *loop;        /* the runtime's; handlers run on it and must not block it */
 };
@@ -34,18 +35,22 @@ struct df_event_handler {
     void *ctx;
 };
 
+enum { DF_RUNTIME_CONCURRENCY_MAX = 1600 }; /* Lambda's own limit per environment */
+
 struct df_runtime_options {
+    struct df_loop *loop;    /* the caller's; outlives whoever may still answer when df_runtime_run has returned */
     const char *api;         /* AWS_LAMBDA_RUNTIME_API: host:port, also with http:// and a base path */
-    unsigned concurrency;    /* open `next` calls */
+    unsigned concurrency;    /* open `next` calls, at most DF_RUNTIME_CONCURRENCY_MAX; 0: one */
     int64_t answer_early_ms; /* answers with what is done so long before the deadline; 500 */
     const struct df_event_handler *handlers;
     size_t handler_count;
 };
 
-/* Runs until the Runtime API is gone or says to go; returns the exit status. */
+/* Runs until the Runtime API is gone or says to go; returns the exit status. Events that are not yet answered then must
+ * not be answered any more. */
 int df_runtime_run(const struct df_runtime_options *options);
 
-/* Init failed: POST init/error. Returns the exit status. */
+/* Init failed: POST init/error, on a loop of its own. Returns the exit status. */
 int df_runtime_init_error(const char *api, const struct df_error *error);
 
 #endif

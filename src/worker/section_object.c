@@ -43,7 +43,7 @@ static int put_bytes(const struct df_section_set *set, struct df_store *store, c
 
 int df_section_set_publish(struct df_section_set *set, struct df_store *store, const char *uri, struct df_error *error)
 {
-    if (!set->offsets || set->uri)
+    if (df_section_set_bytes(set) == 0 || set->uri)
         return 0;
     if (put_bytes(set, store, uri, error) != 0)
         return -1;
@@ -86,6 +86,10 @@ int df_section_set_of_object(struct df_section_set **out, uint32_t sections, con
 {
     *out = NULL;
     struct df_section_set *set;
+    /* A varint has one byte at least: what is announced costs memory only when it is there. */
+    if (uri && sizes.size < sections)
+        return df_error_set(error, DF_ERROR_CORRUPT, "%s: sizes of %zu sections at most, expected %" PRIu32, uri,
+                            sizes.size, sections);
     if (df_section_set_create(&set, sections, uri == NULL, NULL, error) != 0)
         return -1;
     set->store = store;

@@ -50,7 +50,7 @@ class Dayfly:
     def __init__(self, folder):
         self.folder = folder
         (folder / "temporary").mkdir(exist_ok=True)
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("DAYFLY", "LC_", "LANG", "COLUMNS"))}
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("DAYFLY", "AWS_", "LC_", "LANG", "COLUMNS"))}
         self.environment.update(TMPDIR=str(folder / "temporary"), LC_ALL="C.UTF-8")
 
     def run(self, *words, status=0, environment=None, timeout_s=120):
@@ -122,3 +122,7 @@ def retail(session_dayfly):
         folders[name] = session_dayfly.folder / f"retail-{name}"
         session_dayfly.run("generate", "retail", "-o", folders[name], "--users", 20000, "--seed", 1, *flags)
     return folders
+
+
+# At the end: these need what is above.
+from lambda_fixtures import cloud, emulator, expected, s3, shops  # noqa: E402, F401

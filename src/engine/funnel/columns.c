@@ -1,6 +1,7 @@
 #include "engine/funnel/columns.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/config.h"
 #include "engine/funnel/shown.h"
@@ -48,11 +49,36 @@ static int no_column(const struct df_parquet_file *file, const char *uri, const 
     return result;
 }
 
+/* The first leaf below a list, map or struct of that name, or NULL: such a column has values in its leaves only. */
+static const char *leaf_below(const struct df_parquet_file *file, const char *name)
+{
+    size_t size = strlen(name);
+    for (uint32_t i = 0; i < df_parquet_column_count(file); i++) {
+        const char *leaf = df_parquet_column(file, i)->name;
+        if (strncmp(leaf, name, size) == 0 && leaf[size] == '.')
+            return leaf;
+    }
+    return NULL;
+}
+
+static int not_flat(const char *uri, const char *name, const char *leaf, struct df_error *error)
+{
+    char shown[DF_FUNNEL_SHOWN_BYTES], leaf_shown[DF_FUNNEL_SHOWN_BYTES];
+    return df_error_set(error, DF_ERROR_UNSUPPORTED,
+                        "%s: column '%s' cannot be read: a list, map or struct is not supported (its first leaf is "
+                        "'%s')",
+                        uri, df_funnel_shown(df_slice_text(name), shown),
+                        df_funnel_shown(df_slice_text(leaf), leaf_shown));
+}
+
 /* Position of a column in columns->columns, added when it is new. */
 static int add_column(struct df_funnel_columns *columns, const struct df_parquet_file *file, const char *uri,
                       const char *name, uint32_t *at, struct df_error *error)
 {
     int64_t found = df_parquet_column_find(file, name);
+    const char *leaf = found < 0 ? leaf_below(file, name) : NULL;
+    if (leaf)
+        return not_flat(uri, name, leaf, error);
     if (found < 0)
         return no_column(file, uri, name, error);
     const struct df_parquet_column *column = df_parquet_column(file, (uint32_t)found);

@@ -11,7 +11,7 @@ struct seen {
 };
 
 struct df_funnel_listing {
-    struct df_store *store;
+    const struct df_query *query;
     const struct df_funnel_request *request;
     uint32_t path; /* the next to open; the open one is before it */
     bool found;    /* a file below the open path */
@@ -25,13 +25,13 @@ void df_funnel_object_dispose(struct df_funnel_object *object)
     object->known = false;
 }
 
-int df_funnel_listing_open(struct df_funnel_listing **listing, struct df_store *store,
+int df_funnel_listing_open(struct df_funnel_listing **listing, const struct df_query *query,
                            const struct df_funnel_request *request, struct df_error *error)
 {
     *listing = calloc(1, sizeof **listing);
     if (!*listing)
         return df_error_no_memory(error, "listing files");
-    (*listing)->store = store;
+    (*listing)->query = query;
     (*listing)->request = request;
     return 0;
 }
@@ -123,9 +123,10 @@ static int open_path(struct df_funnel_listing *listing, struct df_error *error)
 {
     if (listing->path == listing->request->path_count)
         return 0;
-    struct df_list_options options = {.pattern = listing->request->pattern, .recursive = true};
-    if (df_store_list_open(listing->store, listing->request->paths[listing->path], &options, &listing->open, error) <
-        0) {
+    struct df_list_options options = {
+        .pattern = listing->request->pattern, .recursive = true, .cancelled = listing->query->cancelled};
+    if (df_store_list_open(listing->query->store, listing->request->paths[listing->path], &options, &listing->open,
+                           error) < 0) {
         listing->open = NULL;
         return -1;
     }

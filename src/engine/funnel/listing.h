@@ -2,6 +2,7 @@
 #ifndef DF_ENGINE_FUNNEL_LISTING_H
 #define DF_ENGINE_FUNNEL_LISTING_H
 
+#include "engine/engine.h"
 #include "engine/funnel/request.h"
 #include "store/store.h"
 
@@ -16,8 +17,8 @@ void df_funnel_object_dispose(struct df_funnel_object *object);
 
 struct df_funnel_listing;
 
-/* The request must outlive the listing. */
-int df_funnel_listing_open(struct df_funnel_listing **listing, struct df_store *store,
+/* Query and request must outlive the listing. */
+int df_funnel_listing_open(struct df_funnel_listing **listing, const struct df_query *query,
                            const struct df_funnel_request *request, struct df_error *error);
 /* 1: *object is the next file; 0: the end; -1: not_found ("no *.parquet below 'DIR'"), and what the store says. */
 int df_funnel_listing_next(struct df_funnel_listing *listing, struct df_funnel_object *object, struct df_error *error);

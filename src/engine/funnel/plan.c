@@ -90,7 +90,7 @@ static int plan_files(struct df_query *query, struct df_plan *plan, struct df_er
 {
     struct df_funnel_query *funnel = query->state;
     struct df_funnel_object object = {0};
-    if (funnel->roles[0] == 0 && (df_funnel_listing_open(&funnel->listing, query->store, &funnel->request, error) < 0 ||
+    if (funnel->roles[0] == 0 && (df_funnel_listing_open(&funnel->listing, query, &funnel->request, error) < 0 ||
                                   decide_first(funnel, error) < 0))
         return -1;
     int result = DF_PLAN_MORE;

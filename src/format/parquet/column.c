@@ -208,7 +208,7 @@ static int take_dictionary_page(struct df_parquet_reader *reader, const struct d
         return page_error(reader, error, DF_ERROR_CORRUPT, "a dictionary that is not the first page of its column");
     if (page->encoding != DF_PARQUET_ENCODING_PLAIN && page->encoding != DF_PARQUET_ENCODING_PLAIN_DICTIONARY)
         return unsupported(reader, error, df_parquet_encoding_feature(page->encoding));
-    struct df_slice plain;
+    struct df_slice plain = {0};
     if (unpack_page(reader, page, data, &dictionary->bytes, &plain, error) < 0 || keep_bytes(reader, &plain, error) < 0)
         return -1;
     size_t array_bytes = df_parquet_dictionary_array_bytes(reader->column, page->value_count, plain.size);
@@ -292,7 +292,7 @@ static int take_data_page(struct df_parquet_reader *reader, const struct df_parq
     if (page->value_count > reader->values_left)
         return page_error(reader, error, DF_ERROR_CORRUPT, "it has %u values, only %llu are left in its row group",
                           page->value_count, (unsigned long long)reader->values_left);
-    struct df_slice rest;
+    struct df_slice rest = {0};
     if (unpack_page(reader, page, data, &reader->unpacked, &rest, error) < 0 ||
         take_levels(reader, page, &rest, error) < 0)
         return -1;
@@ -355,7 +355,7 @@ static int advance_one(struct df_parquet_reader *reader, struct df_error *error)
     if (left == 0)
         return page_error(reader, error, DF_ERROR_CORRUPT, "there is no such page, but %llu values are missing",
                           (unsigned long long)reader->values_left);
-    struct df_parquet_page page;
+    struct df_parquet_page page = {0};
     const char *problem = NULL;
     int peeked = df_parquet_page_peek(have, &page, &problem);
     if (peeked < 0)
@@ -468,30 +468,46 @@ static int take_coded(struct df_parquet_reader *reader, size_t n, struct df_erro
 }
 
 /* Moves n packed values to the rows that have one, from the last on, so that none is overwritten before it is moved. */
-#define SPREAD(type, values, valid, rows, n)                                                                           \
-    do {                                                                                                               \
-        type *spread = (type *)(void *)(values);                                                                       \
-        static const type nothing;                                                                                     \
-        size_t from = (n);                                                                                             \
-        for (size_t row = (rows); row-- > 0;)                                                                          \
-            spread[row] = (valid)[row] ? spread[--from] : nothing;                                                     \
-    } while (0)
+static void spread_u8(uint8_t *values, const uint8_t *valid, size_t rows, size_t n)
+{
+    for (size_t row = rows; row-- > 0;)
+        values[row] = valid[row] ? values[--n] : 0;
+}
+
+static void spread_u32(uint32_t *values, const uint8_t *valid, size_t rows, size_t n)
+{
+    for (size_t row = rows; row-- > 0;)
+        values[row] = valid[row] ? values[--n] : 0;
+}
+
+static void spread_u64(uint64_t *values, const uint8_t *valid, size_t rows, size_t n)
+{
+    for (size_t row = rows; row-- > 0;)
+        values[row] = valid[row] ? values[--n] : 0;
+}
+
+static void spread_slices(struct df_slice *values, const uint8_t *valid, size_t rows, size_t n)
+{
+    for (size_t row = rows; row-- > 0;)
+        values[row] = valid[row] ? values[--n] : (struct df_slice){0};
+}
 
 static void spread_values(struct df_parquet_reader *reader, size_t rows, size_t n)
 {
     const uint8_t *valid = reader->batch_valid.data;
+    void *batch = reader->batch.data;
     switch (reader->values) {
     case DF_PARQUET_VALUES_BOOLS:
-        SPREAD(uint8_t, reader->batch.data, valid, rows, n);
+        spread_u8(batch, valid, rows, n);
         break;
     case DF_PARQUET_VALUES_BYTES:
-        SPREAD(struct df_slice, reader->batch.data, valid, rows, n);
+        spread_slices(batch, valid, rows, n);
         break;
     case DF_PARQUET_VALUES_CODES:
-        SPREAD(uint32_t, reader->batch_codes.data, valid, rows, n);
+        spread_u32((uint32_t *)(void *)reader->batch_codes.data, valid, rows, n);
         break;
-    default:
-        SPREAD(uint64_t, reader->batch.data, valid, rows, n);
+    default: /* numbers of eight bytes, of either kind */
+        spread_u64(batch, valid, rows, n);
     }
 }
 

@@ -174,9 +174,9 @@ static void put_repeated(struct df_buf *out, uint32_t value, size_t count, uint3
 /* The last group is filled up with zeros. */
 static void put_packed(struct df_buf *out, const uint32_t *values, size_t n, uint32_t width)
 {
-    if (n == 0)
-        return;
     size_t groups = (n + 7) / 8;
+    if (groups == 0)
+        return;
     df_buf_put_varint(out, (uint64_t)groups << 1 | 1);
     uint8_t *to = df_buf_extend(out, groups * width);
     if (!to)
@@ -202,6 +202,8 @@ void df_rle_put(struct df_buf *out, const uint32_t *values, size_t n, uint32_t w
 {
     /* A repeated run must save more than the headers around it cost, or it only makes reading slower. */
     const size_t worthwhile = width >= 8 ? 8 : width ? 64 / width : 8;
+    if (n == 0)
+        return;
     size_t packed_begin = 0, i = 0;
     while (i < n) {
         size_t length = run_length(values + i, n - i);

@@ -358,7 +358,7 @@ static int put_row(struct df_write_column *column, const struct df_vector *vecto
 {
     bool present = !df_vector_is_null(vector, row);
     if (present) {
-        struct value value;
+        struct value value = {0};
         load_value(vector, row, &value);
         if (encode_value(column, &value, error) < 0 || put_value(column, &value, error) < 0)
             return -1;

@@ -129,11 +129,11 @@ static struct table table_make(uint64_t *random, uint32_t rows, uint32_t text_by
     return table;
 }
 
-static void table_vectors(const struct table *table, uint32_t first, uint32_t rows, struct df_vector *vectors)
+static void table_vectors(const struct table *table, uint32_t first, uint32_t count, struct df_vector *vectors)
 {
     for (int i = 0; i < COLUMNS; i++)
-        vectors[i] =
-            (struct df_vector){.row_count = rows, .valid = table->columns[i].optional ? table->valid[i] + first : NULL};
+        vectors[i] = (struct df_vector){.row_count = count,
+                                        .valid = table->columns[i].optional ? table->valid[i] + first : NULL};
     vectors[0].kind = DF_VECTOR_BOOL;
     vectors[0].values.bools = table->bools + first;
     vectors[1].kind = vectors[2].kind = DF_VECTOR_INT64;
@@ -155,14 +155,14 @@ static void table_write(const struct table *table, const struct df_parquet_write
     options.column_count = COLUMNS;
     struct df_parquet_writer *writer;
     assert_ok(df_parquet_writer_open(&writer, &options, to_buf, out, &error), &error);
-    for (uint32_t row = 0; row < table->rows;) {
-        uint32_t step = table->rows - row;
+    for (uint32_t first = 0; first < table->rows;) {
+        uint32_t step = table->rows - first;
         if (random)
             step = 1 + (uint32_t)(test_random(random) % step);
         struct df_vector vectors[COLUMNS];
-        table_vectors(table, row, step, vectors);
+        table_vectors(table, first, step, vectors);
         assert_ok(df_parquet_writer_put(writer, vectors, step, &error), &error);
-        row += step;
+        first += step;
     }
     assert_ok(df_parquet_writer_finish(writer, &error), &error);
     df_parquet_writer_close(writer);
@@ -175,6 +175,13 @@ static struct df_slice text_at(const struct df_vector *vector, uint32_t row)
     assert_int_equal(vector->kind, DF_VECTOR_CODES);
     assert_true(vector->values.codes[row] < vector->dictionary->count);
     return vector->dictionary->values.bytes[vector->values.codes[row]];
+}
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
 }
 
 static void compare_row(const struct table *table, int column, const struct df_vector *vector, uint32_t row,
@@ -193,7 +200,7 @@ static void compare_row(const struct table *table, int column, const struct df_v
     else if (column == 2)
         same = vector->values.int64s[row] == table->int64s[at];
     else if (column == 3)
-        same = memcmp(&vector->values.float64s[row], &table->doubles[at], sizeof(double)) == 0;
+        same = bits_of(vector->values.float64s[row]) == bits_of(table->doubles[at]); /* NaN and -0.0, too */
     else
         same = df_slice_equal(text_at(vector, row), table->texts[at]);
     if (!same)

@@ -113,7 +113,7 @@ static void put_plain(struct df_buf *out, const struct story *story)
     df_buf_put_u64le(&body, 30);
     df_buf_put_u64le(&body, 40);
     df_buf_put_u64le(&body, 50);
-    body.size = (size_t)((int32_t)body.size - 8 + story->plain_bytes_off);
+    body.size = (size_t)((int64_t)body.size - 8 + story->plain_bytes_off);
     put_page(out, story, DF_PARQUET_DATA_PAGE, 3, DF_PARQUET_ENCODING_PLAIN, 0, 0, &body);
     df_buf_dispose(&body);
 }

@@ -113,6 +113,103 @@ static void test_a_response_may_end_with_the_connection(void **state)
     df_buf_dispose(&heard.body);
 }
 
+/* HEAD, 204, 304: what their fields announce does not come. */
+static void test_answers_without_a_body_end_with_their_head(void **state)
+{
+    (void)state;
+    static const char text[] = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+                               "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n"
+                               "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for (size_t step = 1; step < sizeof text; step += 7) {
+        struct heard heard = {0};
+        struct df_error error;
+        unsigned status;
+        assert_ok(read_all(df_slice_make(text, sizeof text - 1), DF_HTTP_RESPONSES, step, &heard, &status, &error),
+                  &error);
+        assert_int_equal(heard.messages, 3);
+        assert_int_equal(heard.heads, 3);
+        assert_slice_is(df_buf_slice(&heard.body), "ok");
+        df_buf_dispose(&heard.body);
+    }
+}
+
+struct asked {
+    struct df_http_reader *reader;
+    unsigned ends;
+    bool no_body, keep_alive;
+};
+
+static int asked_head(void *ctx, const struct df_http_head *head, struct df_error *error)
+{
+    (void)error;
+    struct asked *asked = ctx;
+    asked->keep_alive = head->keep_alive;
+    if (asked->no_body)
+        df_http_reader_no_body(asked->reader);
+    return 0;
+}
+
+static int asked_body(void *ctx, struct df_slice piece, struct df_error *error)
+{
+    (void)ctx;
+    (void)piece;
+    return df_error_set(error, DF_ERROR_INTERNAL, "a body came");
+}
+
+static int asked_end(void *ctx, const struct df_http_fields *trailers, struct df_error *error)
+{
+    (void)trailers;
+    (void)error;
+    ((struct asked *)ctx)->ends++;
+    return 0;
+}
+
+/* One message; -1 when more bytes are wanted or it is refused. */
+static int read_head_only(const char *text, enum df_http_side side, struct asked *asked)
+{
+    struct df_http_reader_events events = {
+        .on_head = asked_head, .on_body = asked_body, .on_end = asked_end, .ctx = asked};
+    struct df_error error;
+    size_t used;
+    assert_ok(df_http_reader_create(&asked->reader, side, NULL, &events, &error), &error);
+    int rc = df_http_reader_feed(asked->reader, df_slice_text(text), &used, &error);
+    bool whole = rc == 0 && used == strlen(text) && asked->ends == 1 && df_http_reader_idle(asked->reader);
+    df_http_reader_free(asked->reader);
+    return whole ? 0 : -1;
+}
+
+static void test_the_answer_to_head_has_no_body_whatever_it_says(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+                                          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                          "HTTP/1.1 200 OK\r\n\r\n"};
+    for (size_t i = 0; i < 3; i++) {
+        struct asked asked = {.no_body = true};
+        assert_int_equal(read_head_only(answers[i], DF_HTTP_RESPONSES, &asked), 0);
+    }
+}
+
+static void test_who_may_keep_the_connection(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool keeps;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", true},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", false},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: foo, Close\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asked asked = {0};
+        assert_int_equal(read_head_only(cases[i].text, DF_HTTP_REQUESTS, &asked), 0);
+        assert_int_equal(asked.keep_alive, cases[i].keeps);
+    }
+}
+
 #define HOST "Host: x\r\n"
 static const struct refusal {
     const char *text;
@@ -125,6 +222,7 @@ static const struct refusal {
     {"GET / HTTP/1.1\n" HOST "\r\n", DF_HTTP_REQUESTS, 400, "CRLF"},
     {"GET / HTTP/1.1\r\nHost: x\n\r\n", DF_HTTP_REQUESTS, 400, "CRLF"},
     {"GET / HTTP/1.1\r\nHost: x\ry\r\n\r\n", DF_HTTP_REQUESTS, 400, "CRLF"},
+    {"GET /\ta HTTP/1.1\r\n" HOST "\r\n", DF_HTTP_REQUESTS, 400, "first line"},
     {"GET / HTTP/2.0\r\n" HOST "\r\n", DF_HTTP_REQUESTS, 505, "version"},
     {"GET / HTTP/1.1\r\n" HOST "A : b\r\n\r\n", DF_HTTP_REQUESTS, 400, "token"},
     {"GET / HTTP/1.1\r\n" HOST " A: b\r\n\r\n", DF_HTTP_REQUESTS, 400, "folded"},
@@ -271,6 +369,9 @@ int main(void)
         cmocka_unit_test(test_requests_read_the_same_however_they_are_cut),
         cmocka_unit_test(test_trailers_are_handed_out),
         cmocka_unit_test(test_a_response_may_end_with_the_connection),
+        cmocka_unit_test(test_answers_without_a_body_end_with_their_head),
+        cmocka_unit_test(test_the_answer_to_head_has_no_body_whatever_it_says),
+        cmocka_unit_test(test_who_may_keep_the_connection),
         cmocka_unit_test(test_bad_framing_is_refused_however_it_is_cut),
         cmocka_unit_test(test_a_head_over_the_limit_is_refused),
         cmocka_unit_test(test_a_chunked_body_over_the_limit_is_refused),
