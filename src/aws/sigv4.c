@@ -394,3 +394,34 @@ int df_sigv4_sign(struct df_http_fields *fields, const struct df_sigv4_request *
     df_buf_dispose(&hash);
     return ok ? 0 : df_error_no_memory(error, "signing a request");
 }
+
+/* ---- a request of the client ---- */
+
+/* host, or [host] for an IPv6 address; the port when it is not the scheme's. */
+static void put_host(struct df_buf *out, const struct df_http_url *url)
+{
+    bool v6 = memchr(url->host.data, ':', url->host.size) != NULL;
+    df_buf_printf(out, v6 ? "[%.*s]" : "%.*s", DF_SLICE_ARG(url->host));
+    if (url->port != (url->tls ? 443 : 80))
+        df_buf_printf(out, ":%u", url->port);
+}
+
+int df_sigv4_sign_request(struct df_http_fields *fields, const struct df_http_request *request, const char *service,
+                          const struct df_aws *aws, struct df_error *error)
+{
+    struct df_slice query = request->url.target, path = cut(&query, '?');
+    struct df_buf host = {0};
+    put_host(&host, &request->url);
+    struct df_sigv4_request signing = {.method = request->method,
+                                       .path = path,
+                                       .query = query,
+                                       .host = df_buf_slice(&host),
+                                       .body = request->body,
+                                       .service = service,
+                                       .region = aws->region,
+                                       .wall_ms = df_time_wall_ms()};
+    int rc = df_buf_failed(&host) ? df_error_no_memory(error, "signing a request")
+                                  : df_sigv4_sign(fields, &signing, &aws->credentials, error);
+    df_buf_dispose(&host);
+    return rc;
+}

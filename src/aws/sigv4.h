@@ -6,7 +6,7 @@
 #define DF_AWS_SIGV4_H
 
 #include "aws/aws.h"
-#include "net/http.h"
+#include "net/http_client.h"
 
 enum { DF_SHA256_BYTES = 32 };
 void df_sha256(struct df_slice bytes, uint8_t digest[DF_SHA256_BYTES]);
@@ -28,6 +28,10 @@ struct df_sigv4_request {
  * transfer-encoding, x-amzn-trace-id …; botocore leaves the same ones out). */
 int df_sigv4_sign(struct df_http_fields *fields, const struct df_sigv4_request *request,
                   const struct df_aws_credentials *credentials, struct df_error *error);
+
+/* The same for a request that is about to be sent with these fields: path, query, host and body are its own. */
+int df_sigv4_sign_request(struct df_http_fields *fields, const struct df_http_request *request, const char *service,
+                          const struct df_aws *aws, struct df_error *error);
 
 /* The canonical request and the string to sign, for tests and for a server that checks. */
 void df_sigv4_canonical_request(struct df_buf *out, const struct df_sigv4_request *request,

@@ -410,7 +410,7 @@ static void remove_empty_folder(struct work *work)
     struct df_buf prefix = {0};
     df_uri_join(&prefix, work->plan->folder, "");
     if (is_empty && !df_buf_failed(&prefix))
-        df_store_remove_prefix(work->store, df_buf_text(&prefix), NULL);
+        df_store_remove_prefix(work->store, df_buf_text(&prefix), df_deadline_never(), NULL);
     df_buf_dispose(&prefix);
 }
 
@@ -423,7 +423,7 @@ static void remove_written(struct work *work)
             continue;
         df_buf_clear(&uri);
         df_uri_join(&uri, work->plan->folder, work->files[i].name);
-        df_store_remove(work->store, df_buf_text(&uri), NULL);
+        df_store_remove(work->store, df_buf_text(&uri), df_deadline_never(), NULL);
     }
     df_buf_dispose(&uri);
     if (work->made_folder)

@@ -492,29 +492,6 @@ static void on_end(void *ctx, const struct df_error *error, const struct df_http
     }
 }
 
-static int sign(struct flight *flight, struct df_http_request *request, struct df_http_fields *fields,
-                struct df_error *error)
-{
-    struct df_slice target = request->url.target;
-    const uint8_t *question = memchr(target.data, '?', target.size);
-    size_t path_size = question ? (size_t)(question - target.data) : target.size;
-    char host[300];
-    bool v6 = memchr(request->url.host.data, ':', request->url.host.size) != NULL;
-    int size = snprintf(host, sizeof host, v6 ? "[%.*s]" : "%.*s", DF_SLICE_ARG(request->url.host));
-    if (request->url.port != (request->url.tls ? 443 : 80))
-        snprintf(host + size, sizeof host - (size_t)size, ":%u", request->url.port);
-    struct df_sigv4_request signing = {.method = request->method,
-                                       .path = df_slice_make(target.data, path_size),
-                                       .query = question ? df_slice_make(question + 1, target.size - path_size - 1)
-                                                         : df_slice_make(NULL, 0),
-                                       .host = df_slice_text(host),
-                                       .body = request->body,
-                                       .service = "lambda",
-                                       .region = flight->lambda->aws.region,
-                                       .wall_ms = df_time_wall_ms()};
-    return df_sigv4_sign(fields, &signing, &flight->lambda->aws.credentials, error);
-}
-
 /* The wait for an answer ends with the batch's deadline at the latest, and a little after it: the worker answers before
  * its own. */
 static int64_t answer_timeout_ms(const struct flight *flight)
@@ -541,7 +518,7 @@ static int send_signed(struct flight *flight, struct df_error *error)
                                       .limits = {.body_bytes = ANSWER_JSON_BYTES_MAX}};
     if (df_http_url_parse(&request.url, df_slice_text(flight->lambda->url), error) != 0)
         return df_error_prefix(error, "AWS_ENDPOINT_URL_LAMBDA");
-    if (sign(flight, &request, &fields, error) != 0)
+    if (df_sigv4_sign_request(&fields, &request, "lambda", &flight->lambda->aws, error) != 0)
         return -1;
     struct df_http_exchange_events events = {.on_head = on_head, .on_body = on_body, .on_end = on_end, .ctx = flight};
     flight->sends++;

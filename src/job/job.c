@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "job/internal.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, CLEAN_UP_MS = 10000 };
 
 static const uint64_t REORDER_BYTES_DEFAULT = UINT64_C(256) << 20;
 enum { PLAN_ROOM_DEFAULT = 1024 };
@@ -88,7 +88,7 @@ static int put_lease(struct df_job *job, struct df_error *error)
 {
     if (!job->lease)
         return 0;
-    struct df_put put = {.uri = job->lease, .content = df_slice_text(job->id)};
+    struct df_put put = {.uri = job->lease, .content = df_slice_text(job->id), .cancelled = &job->given_up};
     return df_store_put(job->options.store, &put, NULL, error);
 }
 
@@ -114,12 +114,14 @@ static void run_writer_end(struct df_job *job)
         writer->ops->abort(writer, &job->loop.error);
 }
 
-/* The lease first: see check_lease in worker/executor.c. */
+/* The lease first: see check_lease in worker/executor.c. A store that has gone silent must not hold the end for long:
+ * what is left then is for the bucket's lifecycle rule. */
 static int remove_objects(struct df_job *job, struct df_error *error)
 {
-    if (job->lease && df_store_remove(job->options.store, job->lease, error) != 0)
+    struct df_deadline deadline = df_deadline_after_ms(CLEAN_UP_MS);
+    if (job->lease && df_store_remove(job->options.store, job->lease, deadline, error) != 0)
         return -1;
-    return df_store_remove_prefix(job->options.store, job->prefix, error);
+    return df_store_remove_prefix(job->options.store, job->prefix, deadline, error);
 }
 
 static void run_clean_up(struct df_job *job)

@@ -4,6 +4,7 @@
 #include "engine/funnel/funnel.h"
 #include "invoke/lambda.h"
 #include "job/job.h"
+#include "worker/events.h"
 
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ int main(int argc, char **argv)
         {df_cli_option_rows, df_cli_option_count},
         {df_job_option_rows, df_job_option_count},
         {df_invoke_lambda_option_rows, df_invoke_lambda_option_count},
+        {df_worker_option_rows,
+         df_worker_option_count}, /* of bootstrap: here so that help and documentation have them */
     };
     const struct df_cli_program program = {
         .version = DAYFLY_VERSION,

@@ -27,8 +27,8 @@ struct df_store_backend {
     int (*read)(struct df_store_backend *, const struct df_read *, df_piece_fn *, void *ctx, struct df_error *);
     int (*put)(struct df_store_backend *, const struct df_put *, char etag_out[DF_ETAG_BYTES], struct df_error *);
     int (*upload)(struct df_store_backend *, const char *uri, struct df_store_upload **, struct df_error *);
-    int (*remove)(struct df_store_backend *, const char *uri, struct df_error *);
-    int (*remove_prefix)(struct df_store_backend *, const char *prefix, struct df_error *);
+    int (*remove)(struct df_store_backend *, const char *uri, struct df_deadline, struct df_error *);
+    int (*remove_prefix)(struct df_store_backend *, const char *prefix, struct df_deadline, struct df_error *);
     void (*free)(struct df_store_backend *);
 };
 

@@ -45,7 +45,9 @@ int df_file_put(struct df_store_backend *backend, const struct df_put *put, char
                 struct df_error *error);
 int df_file_upload(struct df_store_backend *backend, const char *uri, struct df_store_upload **upload,
                    struct df_error *error);
-int df_file_remove(struct df_store_backend *backend, const char *uri, struct df_error *error);
-int df_file_remove_prefix(struct df_store_backend *backend, const char *prefix, struct df_error *error);
+int df_file_remove(struct df_store_backend *backend, const char *uri, struct df_deadline deadline,
+                   struct df_error *error);
+int df_file_remove_prefix(struct df_store_backend *backend, const char *prefix, struct df_deadline deadline,
+                          struct df_error *error);
 
 #endif

@@ -9,8 +9,10 @@
 /* Each level holds one open folder. */
 enum { DEPTH_MAX = 128 };
 
-int df_file_remove(struct df_store_backend *backend, const char *uri, struct df_error *error)
+int df_file_remove(struct df_store_backend *backend, const char *uri, struct df_deadline deadline,
+                   struct df_error *error)
 {
+    (void)deadline; /* a local file system answers, or nobody does */
     (void)backend;
     struct df_file_path path;
     if (df_file_path_parse(&path, uri, error) < 0)
@@ -109,8 +111,10 @@ static int remove_below(const char *path, const char *prefix, struct df_error *e
     return 0;
 }
 
-int df_file_remove_prefix(struct df_store_backend *backend, const char *prefix, struct df_error *error)
+int df_file_remove_prefix(struct df_store_backend *backend, const char *prefix, struct df_deadline deadline,
+                          struct df_error *error)
 {
+    (void)deadline;
     (void)backend;
     struct df_file_path path;
     if (df_file_path_parse(&path, prefix, error) < 0)

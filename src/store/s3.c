@@ -73,20 +73,21 @@ static int put(struct df_store_backend *base, const struct df_put *put, char eta
                               .if_match = put->condition == DF_PUT_IF_MATCH ? put->etag : NULL};
     if (parse_object(&call.path, put->uri, error) != 0)
         return -1;
-    int rc = df_s3_run(backend, &call, 1, df_deadline_never(), NULL, error);
+    int rc = df_s3_run(backend, &call, 1, df_deadline_never(), put->cancelled, error);
     if (rc == 0 && etag_out)
         memcpy(etag_out, call.etag, DF_ETAG_BYTES);
     df_s3_call_dispose(&call);
     return rc;
 }
 
-static int remove_object(struct df_store_backend *base, const char *uri, struct df_error *error)
+static int remove_object(struct df_store_backend *base, const char *uri, struct df_deadline deadline,
+                         struct df_error *error)
 {
     struct df_s3_backend *backend = (struct df_s3_backend *)base;
     struct df_s3_call call = {.method = "DELETE", .uri = uri};
     if (parse_object(&call.path, uri, error) != 0)
         return -1;
-    int rc = df_s3_run(backend, &call, 1, df_deadline_never(), NULL, error);
+    int rc = df_s3_run(backend, &call, 1, deadline, NULL, error);
     df_s3_call_dispose(&call);
     /* S3 answers 204 for what is not there; some of its clones 404. */
     return rc != 0 && error && error->kind == DF_ERROR_NOT_FOUND && call.status == 404 ? 0 : rc;
@@ -119,7 +120,8 @@ static int doom(struct doomed *doomed, const char *uri, struct df_error *error)
     return df_s3_path_parse(&call->path, copy, error);
 }
 
-int df_s3_remove_prefix(struct df_store_backend *base, const char *prefix, struct df_error *error)
+int df_s3_remove_prefix(struct df_store_backend *base, const char *prefix, struct df_deadline deadline,
+                        struct df_error *error)
 {
     struct df_s3_backend *backend = (struct df_s3_backend *)base;
     struct df_s3_path path;
@@ -127,7 +129,7 @@ int df_s3_remove_prefix(struct df_store_backend *base, const char *prefix, struc
         return -1;
     struct doomed doomed = {0};
     struct df_store_listing *listing;
-    int rc = df_s3_list_all(backend, prefix, &listing, error);
+    int rc = df_s3_list_all(backend, prefix, deadline, &listing, error);
     if (rc == 0) {
         struct df_object object;
         while ((rc = listing->next(listing, &object, error)) == 1)
@@ -136,7 +138,7 @@ int df_s3_remove_prefix(struct df_store_backend *base, const char *prefix, struc
         listing->close(listing);
     }
     if (rc == 0)
-        rc = df_s3_run(backend, doomed.calls, doomed.count, df_deadline_never(), NULL, error);
+        rc = df_s3_run(backend, doomed.calls, doomed.count, deadline, NULL, error);
     for (size_t i = 0; i < doomed.count; i++)
         df_s3_call_dispose(&doomed.calls[i]);
     free(doomed.calls);

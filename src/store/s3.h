@@ -76,10 +76,10 @@ void df_s3_keepers_free(struct df_s3_backend *backend);
 int df_s3_list(struct df_store_backend *, const char *uri, const struct df_list_options *, struct df_store_listing **,
                struct df_error *);
 /* Every object below a prefix, hidden ones and marks of folders too. */
-int df_s3_list_all(struct df_s3_backend *backend, const char *prefix, struct df_store_listing **listing,
-                   struct df_error *error);
+int df_s3_list_all(struct df_s3_backend *backend, const char *prefix, struct df_deadline deadline,
+                   struct df_store_listing **listing, struct df_error *error);
 int df_s3_read(struct df_store_backend *, const struct df_read *, df_piece_fn *, void *ctx, struct df_error *);
 int df_s3_upload(struct df_store_backend *, const char *uri, struct df_store_upload **, struct df_error *);
-int df_s3_remove_prefix(struct df_store_backend *, const char *prefix, struct df_error *);
+int df_s3_remove_prefix(struct df_store_backend *, const char *prefix, struct df_deadline, struct df_error *);
 
 #endif

@@ -21,6 +21,7 @@ struct listing {
     struct df_s3_backend *backend;
     struct df_arena arena; /* of the listing */
     const atomic_bool *cancelled;
+    struct df_deadline deadline;
     char *uri, *bucket;
     char *prefix;        /* of the keys that are asked for */
     size_t below;        /* the part of it that is not matched: the folder that was named */
@@ -155,7 +156,7 @@ static int fetch_page(struct listing *listing, const char *prefix, bool only_fir
                               .query = df_buf_slice(&query)};
     int rc = df_buf_failed(&query)
                  ? df_error_no_memory(error, "listing a bucket")
-                 : df_s3_run(listing->backend, &call, 1, df_deadline_never(), listing->cancelled, error);
+                 : df_s3_run(listing->backend, &call, 1, listing->deadline, listing->cancelled, error);
     if (rc == 0 && call.answer.size > PAGE_BYTES_MAX)
         rc = df_error_set(error, DF_ERROR_CORRUPT, "'%s': a page of a listing has %zu bytes", listing->uri,
                           call.answer.size);
@@ -260,6 +261,7 @@ static struct listing *new_listing(struct df_s3_backend *backend, const char *ur
     listing->below = path->key.size;
     listing->truncated = true; /* nothing has been asked for */
     listing->recursive = true;
+    listing->deadline = df_deadline_never();
     if (listing->uri && listing->bucket && listing->prefix)
         return listing;
     close_listing(&listing->base);
@@ -380,8 +382,8 @@ int df_s3_list(struct df_store_backend *base, const char *uri, const struct df_l
     return 0;
 }
 
-int df_s3_list_all(struct df_s3_backend *backend, const char *prefix, struct df_store_listing **out,
-                   struct df_error *error)
+int df_s3_list_all(struct df_s3_backend *backend, const char *prefix, struct df_deadline deadline,
+                   struct df_store_listing **out, struct df_error *error)
 {
     struct df_s3_path path;
     if (df_s3_path_parse(&path, prefix, error) != 0)
@@ -390,6 +392,7 @@ int df_s3_list_all(struct df_s3_backend *backend, const char *prefix, struct df_
     if (!listing)
         return df_error_no_memory(error, "listing a bucket");
     listing->everything = true;
+    listing->deadline = deadline;
     *out = &listing->base;
     return 0;
 }

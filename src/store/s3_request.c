@@ -445,33 +445,6 @@ static bool put_conditions(const struct df_s3_attempt *attempt, struct df_http_f
     return ok;
 }
 
-static int sign(struct df_s3_attempt *attempt, struct df_http_request *request, struct df_http_fields *fields,
-                struct df_error *error)
-{
-    const struct df_s3_backend *backend = attempt->run->backend;
-    struct df_slice target = request->url.target;
-    const uint8_t *question = memchr(target.data, '?', target.size);
-    struct df_slice path = df_slice_make(target.data, question ? (size_t)(question - target.data) : target.size);
-    struct df_slice query =
-        question ? df_slice_make(question + 1, target.size - path.size - 1) : df_slice_make(NULL, 0);
-    struct df_buf host = {0};
-    bool v6 = memchr(request->url.host.data, ':', request->url.host.size) != NULL;
-    df_buf_printf(&host, v6 ? "[%.*s]" : "%.*s", DF_SLICE_ARG(request->url.host));
-    if (request->url.port != (request->url.tls ? 443 : 80))
-        df_buf_printf(&host, ":%u", request->url.port);
-    struct df_sigv4_request signing = {.method = request->method,
-                                       .path = path,
-                                       .query = query,
-                                       .host = df_buf_slice(&host),
-                                       .body = request->body,
-                                       .service = "s3",
-                                       .region = backend->aws.region,
-                                       .wall_ms = df_time_wall_ms()};
-    int rc = df_sigv4_sign(fields, &signing, &backend->aws.credentials, error);
-    df_buf_dispose(&host);
-    return rc;
-}
-
 static int send_signed(struct df_s3_attempt *attempt, struct df_error *error)
 {
     const struct df_s3_call *call = attempt->call;
@@ -496,7 +469,7 @@ static int send_signed(struct df_s3_attempt *attempt, struct df_error *error)
                                       .idle_timeout_ms = IDLE_TIMEOUT_MS};
     if (df_http_url_parse(&request.url, text, error) != 0)
         return df_error_prefix(error, "AWS_ENDPOINT_URL_S3");
-    if (sign(attempt, &request, &fields, error) != 0)
+    if (df_sigv4_sign_request(&fields, &request, "s3", &attempt->run->backend->aws, error) != 0)
         return -1;
     struct df_http_exchange_events events = {.on_head = on_head, .on_body = on_body, .on_end = on_end, .ctx = attempt};
     return df_http_client_send(attempt->run->keeper->client, &request, &events, &attempt->exchange, error);

@@ -207,20 +207,21 @@ void df_store_upload_abort(struct df_store_upload *upload)
         upload->abort(upload);
 }
 
-int df_store_remove(struct df_store *store, const char *uri, struct df_error *error)
+int df_store_remove(struct df_store *store, const char *uri, struct df_deadline deadline, struct df_error *error)
 {
     struct df_store_backend *backend = backend_of(store, uri, error);
-    return backend ? backend->remove(backend, uri, error) : -1;
+    return backend ? backend->remove(backend, uri, deadline, error) : -1;
 }
 
 /* A prefix that is a whole store, or no whole folder, is always a mistake of the caller's configuration. */
-int df_store_remove_prefix(struct df_store *store, const char *prefix, struct df_error *error)
+int df_store_remove_prefix(struct df_store *store, const char *prefix, struct df_deadline deadline,
+                           struct df_error *error)
 {
     size_t size = strlen(prefix);
     if (size == 0 || prefix[size - 1] != '/')
         return df_error_set(error, DF_ERROR_INVALID, "'%s' is no prefix to remove: it must end with '/'", prefix);
     struct df_store_backend *backend = backend_of(store, prefix, error);
-    return backend ? backend->remove_prefix(backend, prefix, error) : -1;
+    return backend ? backend->remove_prefix(backend, prefix, deadline, error) : -1;
 }
 
 /* ---- names ---- */

@@ -98,6 +98,7 @@ struct df_put {
     struct df_slice content;
     enum df_put_condition condition;
     const char *etag;
+    const atomic_bool *cancelled; /* NULL: never. A put that is given up may have happened */
 };
 /* All or nothing: readers see the old object or the whole new one. Missing directories are made. A failure leaves
  * nothing behind. etag_out may be NULL. Files are not synced to the disk: a power cut may lose what was just put. */
@@ -115,9 +116,10 @@ void df_store_upload_abort(struct df_store_upload *upload);                     
 /* ---- removing ---- */
 
 /* Removing what is not there succeeds. */
-int df_store_remove(struct df_store *store, const char *uri, struct df_error *error);
+int df_store_remove(struct df_store *store, const char *uri, struct df_deadline deadline, struct df_error *error);
 /* Everything below a prefix that ends with '/', and the empty directories that are left. */
-int df_store_remove_prefix(struct df_store *store, const char *prefix, struct df_error *error);
+int df_store_remove_prefix(struct df_store *store, const char *prefix, struct df_deadline deadline,
+                           struct df_error *error);
 
 /* ---- names ---- */
 

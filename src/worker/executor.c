@@ -103,7 +103,7 @@ static int check_lease(struct df_executor *executor, const struct df_envelope *e
     if (!error || error->kind != DF_ERROR_NOT_FOUND)
         return -1;
     struct df_error unheard;
-    (void)df_store_remove(executor->store, uri, &unheard);
+    (void)df_store_remove(executor->store, uri, df_deadline_never(), &unheard);
     return df_error_set(error, DF_ERROR_CANCELLED, "the query of this part is over");
 }
 

@@ -753,7 +753,7 @@ static void remove_before(void *ctx, uint32_t stage)
     struct vanishing *vanishing = ctx;
     struct df_error error = {0};
     if (stage == vanishing->at_stage)
-        assert_ok(df_store_remove(vanishing->store, vanishing->path, &error), &error);
+        assert_ok(df_store_remove(vanishing->store, vanishing->path, df_deadline_never(), &error), &error);
 }
 
 static void test_a_file_that_vanishes_ends_the_query_with_its_name(void **state)

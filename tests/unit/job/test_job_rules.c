@@ -821,6 +821,52 @@ static void test_nothing_is_left_under_the_prefix_not_even_of_losers(void **stat
     assert_answer_is_expected();
 }
 
+static unsigned leases_seen;
+
+static void script_under_lease(struct rig *self, struct rig_flight *flight)
+{
+    const char *lease = flight->batch->envelope.output_lease;
+    leases_seen += lease && access(lease, F_OK) == 0;
+    script_times(self, flight);
+}
+
+static void test_attempts_that_outlive_the_job_get_a_lease_that_ends_with_it(void **state)
+{
+    (void)state;
+    struct rig_stage *stage = begin(3);
+    const char *folder = use_objects(stage);
+    rig.remote.base.limits.outlives = true;
+    rig.script = script_under_lease;
+    leases_seen = 0;
+    run_to(DF_END_DONE);
+    assert_int_equal(leases_seen, 3);
+    assert_int_equal(rmdir(folder), 0); /* the lease is gone as well */
+    assert_answer_is_expected();
+}
+
+static void test_attempts_that_end_with_their_batch_get_no_lease(void **state)
+{
+    (void)state;
+    struct rig_stage *stage = begin(3);
+    const char *folder = use_objects(stage);
+    rig.script = script_under_lease;
+    leases_seen = 0;
+    run_to(DF_END_DONE);
+    assert_int_equal(leases_seen, 0);
+    test_folder_remove(folder);
+}
+
+static void test_a_lease_that_cannot_be_put_fails_the_query(void **state)
+{
+    (void)state;
+    begin(3);
+    rig.options.output_prefix = "nowhere://bucket";
+    rig.remote.base.limits.outlives = true;
+    run_to(DF_END_FAILED);
+    assert_true(rig.error.kind == DF_ERROR_UNSUPPORTED);
+    assert_int_equal(seen_count, 0);
+}
+
 /* ---- ends ---- */
 
 static void test_cancelled_before_it_begins_no_engine_call_is_made(void **state)
@@ -971,6 +1017,9 @@ int main(void)
         RULE(test_partials_in_objects_are_fetched_two_ahead_of_the_fold),
         RULE(test_an_object_that_is_gone_is_the_error_of_its_part),
         RULE(test_nothing_is_left_under_the_prefix_not_even_of_losers),
+        RULE(test_attempts_that_outlive_the_job_get_a_lease_that_ends_with_it),
+        RULE(test_attempts_that_end_with_their_batch_get_no_lease),
+        RULE(test_a_lease_that_cannot_be_put_fails_the_query),
         RULE(test_cancelled_before_it_begins_no_engine_call_is_made),
         RULE(test_a_cancelled_query_waits_for_its_batches),
         RULE(test_a_batch_that_is_done_just_when_it_shall_be_cancelled_is_not),

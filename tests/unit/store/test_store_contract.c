@@ -144,7 +144,7 @@ static void odd_names_work_everywhere(void **state)
         count -= !strpbrk(names[i], fixture->without);
     assert_int_equal(count, 0);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        assert_ok(df_store_remove(fixture->store, at(fixture, names[i]), &error), &error);
+        assert_ok(df_store_remove(fixture->store, at(fixture, names[i]), df_deadline_never(), &error), &error);
     assert_list(fixture, "", NULL, true, "");
 }
 
@@ -567,10 +567,10 @@ static void removing_twice_succeeds(void **state)
     struct df_error error;
     struct df_object object;
     put(fixture, "r/gone", "1");
-    assert_ok(df_store_remove(fixture->store, at(fixture, "r/gone"), &error), &error);
+    assert_ok(df_store_remove(fixture->store, at(fixture, "r/gone"), df_deadline_never(), &error), &error);
     assert_fails(df_store_head(fixture->store, at(fixture, "r/gone"), &object, &error), &error, DF_ERROR_NOT_FOUND, "");
-    assert_ok(df_store_remove(fixture->store, at(fixture, "r/gone"), &error), &error);
-    assert_ok(df_store_remove(fixture->store, at(fixture, "never/was"), &error), &error);
+    assert_ok(df_store_remove(fixture->store, at(fixture, "r/gone"), df_deadline_never(), &error), &error);
+    assert_ok(df_store_remove(fixture->store, at(fixture, "never/was"), df_deadline_never(), &error), &error);
 }
 
 static void a_prefix_is_removed_with_all_below_it_and_nothing_beside_it(void **state)
@@ -581,14 +581,14 @@ static void a_prefix_is_removed_with_all_below_it_and_nothing_beside_it(void **s
     put(fixture, "p/b/c/d", "1");
     put(fixture, "p/_h/.x", "1");
     put(fixture, "pq", "1");
-    assert_ok(df_store_remove_prefix(fixture->store, at(fixture, "p/"), &error), &error);
+    assert_ok(df_store_remove_prefix(fixture->store, at(fixture, "p/"), df_deadline_never(), &error), &error);
     assert_list(fixture, "", NULL, true, "pq\n");
     struct df_object object;
     assert_fails(df_store_head(fixture->store, at(fixture, "p/_h/.x"), &object, &error), &error, DF_ERROR_NOT_FOUND,
                  "");
-    assert_ok(df_store_remove_prefix(fixture->store, at(fixture, "p/"), &error), &error);
-    assert_fails(df_store_remove_prefix(fixture->store, at(fixture, "p"), &error), &error, DF_ERROR_INVALID,
-                 "must end with '/'");
+    assert_ok(df_store_remove_prefix(fixture->store, at(fixture, "p/"), df_deadline_never(), &error), &error);
+    assert_fails(df_store_remove_prefix(fixture->store, at(fixture, "p"), df_deadline_never(), &error), &error,
+                 DF_ERROR_INVALID, "must end with '/'");
 }
 
 /* ---- threads ---- */
@@ -702,7 +702,7 @@ static int drop_s3(void **state)
 {
     struct fixture *fixture = *state;
     struct df_error error;
-    assert_ok(df_store_remove_prefix(fixture->store, fixture->base, &error), &error);
+    assert_ok(df_store_remove_prefix(fixture->store, fixture->base, df_deadline_never(), &error), &error);
     return drop(state);
 }
 

@@ -103,7 +103,8 @@ static void an_unknown_scheme_is_unsupported_and_the_known_are_named(void **stat
                  "gs://b/*");
     assert_fails(df_store_read_into(fixture->store, &item, df_deadline_never(), NULL, &byte, &error), &error,
                  DF_ERROR_UNSUPPORTED, "gs://");
-    assert_fails(df_store_remove_prefix(fixture->store, "gs://b/", &error), &error, DF_ERROR_UNSUPPORTED, "gs://");
+    assert_fails(df_store_remove_prefix(fixture->store, "gs://b/", df_deadline_never(), &error), &error,
+                 DF_ERROR_UNSUPPORTED, "gs://");
 }
 
 static void a_file_uri_of_another_machine_or_with_broken_escapes_is_invalid(void **state)
@@ -213,7 +214,7 @@ static void a_folder_is_not_read_as_an_object(void **state)
     assert_fails(df_store_put(fixture->store, &put, NULL, &error), &error, DF_ERROR_INVALID, "is a folder");
     put.uri = "d/";
     assert_fails(df_store_put(fixture->store, &put, NULL, &error), &error, DF_ERROR_INVALID, "names a folder");
-    assert_fails(df_store_remove(fixture->store, "d", &error), &error, DF_ERROR_INVALID, "'d'");
+    assert_fails(df_store_remove(fixture->store, "d", df_deadline_never(), &error), &error, DF_ERROR_INVALID, "'d'");
     assert_int_equal(count_names("d"), 0);
 }
 
@@ -290,8 +291,8 @@ static void files_that_vanish_while_listing_are_passed_over(void **state)
     assert_ok(df_store_list_open(fixture->store, "t", &options, &listing, &error), &error);
     assert_int_equal(df_store_list_next(listing, &object, &error), 1);
     assert_string_equal(object.uri, "t/a");
-    assert_ok(df_store_remove(fixture->store, "t/b", &error), &error);
-    assert_ok(df_store_remove_prefix(fixture->store, "t/c/", &error), &error);
+    assert_ok(df_store_remove(fixture->store, "t/b", df_deadline_never(), &error), &error);
+    assert_ok(df_store_remove_prefix(fixture->store, "t/c/", df_deadline_never(), &error), &error);
     assert_int_equal(df_store_list_next(listing, &object, &error), 1);
     assert_string_equal(object.uri, "t/e");
     assert_int_equal(df_store_list_next(listing, &object, &error), 0);
@@ -314,7 +315,8 @@ static void a_tree_that_is_too_deep_is_refused(void **state)
     assert_ok(df_store_list_open(fixture->store, "d", &options, &listing, &error), &error);
     assert_fails(df_store_list_next(listing, &object, &error), &error, DF_ERROR_INVALID, "128 folders deep");
     df_store_list_close(listing);
-    assert_fails(df_store_remove_prefix(fixture->store, "d/", &error), &error, DF_ERROR_INVALID, "128 folders deep");
+    assert_fails(df_store_remove_prefix(fixture->store, "d/", df_deadline_never(), &error), &error, DF_ERROR_INVALID,
+                 "128 folders deep");
 }
 
 static void an_empty_folder_lists_nothing(void **state)
@@ -544,7 +546,10 @@ static void touch_forbidden(const struct fixture *fixture)
         _exit(3);
     if (df_store_put(fixture->store, &put, NULL, &error) == 0 || error.kind != DF_ERROR_DENIED)
         _exit(4);
-    _exit(df_store_remove_prefix(fixture->store, "closed/", &error) < 0 && error.kind == DF_ERROR_DENIED ? 0 : 5);
+    _exit(df_store_remove_prefix(fixture->store, "closed/", df_deadline_never(), &error) < 0 &&
+                  error.kind == DF_ERROR_DENIED
+              ? 0
+              : 5);
 }
 
 static void what_the_system_forbids_is_denied(void **state)
@@ -567,8 +572,8 @@ static void the_root_and_nothing_are_never_removed(void **state)
     struct df_error error;
     static const char *const prefixes[] = {"", "/", "//", "/./", "/dev/../", "file:///", "file:///%2E/"};
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-        assert_fails(df_store_remove_prefix(fixture->store, prefixes[i], &error), &error, DF_ERROR_INVALID,
-                     prefixes[i]);
+        assert_fails(df_store_remove_prefix(fixture->store, prefixes[i], df_deadline_never(), &error), &error,
+                     DF_ERROR_INVALID, prefixes[i]);
 }
 
 static void removing_a_tree_removes_links_and_not_what_they_lead_to(void **state)
@@ -580,7 +585,7 @@ static void removing_a_tree_removes_links_and_not_what_they_lead_to(void **state
     make_link("../kept", "t/folder");
     make_link("../kept/x", "t/file");
     assert_int_equal(mkfifo("t/pipe", 0666), 0);
-    assert_ok(df_store_remove_prefix(fixture->store, "t/", &error), &error);
+    assert_ok(df_store_remove_prefix(fixture->store, "t/", df_deadline_never(), &error), &error);
     assert_int_equal(access("t", F_OK), -1);
     assert_int_equal(access("kept/x", F_OK), 0);
 }

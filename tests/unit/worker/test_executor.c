@@ -609,6 +609,53 @@ static void test_partials_over_the_inline_limit_go_out_as_objects(void **state)
     test_folder_remove(folder);
 }
 
+/* One batch of one large partial under a lease that is there, or not. */
+static struct batch *run_under_lease(struct df_store *store, const char *prefix, bool is_there)
+{
+    struct df_error error;
+    struct df_executor *executor = make_executor(1, NULL, NULL, store);
+    struct batch *batch = make_batch("l");
+    char *lease;
+    assert_true(asprintf(&lease, "%slease", prefix) > 0);
+    struct df_put put = {.uri = lease, .content = df_slice_text("job")};
+    if (is_there)
+        assert_ok(df_store_put(store, &put, NULL, &error), &error);
+    batch->envelope.output_prefix = prefix;
+    batch->envelope.output_lease = lease;
+    batch->envelope.inline_bytes = 10;
+    df_executor_submit(executor, &batch->execution);
+    await(batch);
+    df_executor_free(executor);
+    free(lease);
+    return batch;
+}
+
+static void test_an_object_put_after_the_job_is_over_is_taken_back(void **state)
+{
+    (void)state;
+    const char *folder = test_folder_make();
+    struct df_store *store;
+    struct df_error error;
+    struct df_object object;
+    assert_ok(df_store_create(&store, &error), &error);
+    char prefix[128], uri[160];
+    snprintf(prefix, sizeof prefix, "%s/out/", folder);
+    snprintf(uri, sizeof uri, "%s3-100-17", prefix);
+
+    struct batch *late = run_under_lease(store, prefix, false);
+    assert_failed(late, 0, DF_ERROR_CANCELLED, "is over");
+    assert_fails(df_store_head(store, uri, &object, &error), &error, DF_ERROR_NOT_FOUND, "3-100-17");
+    free_batch(late);
+
+    struct batch *in_time = run_under_lease(store, prefix, true);
+    assert_false(in_time->results[0].failed);
+    assert_string_equal(in_time->results[0].uri, uri);
+    assert_ok(df_store_head(store, uri, &object, &error), &error);
+    free_batch(in_time);
+    df_store_free(store);
+    test_folder_remove(folder);
+}
+
 static void test_a_partial_that_fits_nowhere_is_too_large(void **state)
 {
     (void)state;
@@ -870,6 +917,7 @@ int main(void)
         cmocka_unit_test(test_a_passed_deadline_refuses_what_has_not_begun),
         cmocka_unit_test(test_task_check_tells_cancelled_before_timeout),
         cmocka_unit_test(test_partials_over_the_inline_limit_go_out_as_objects),
+        cmocka_unit_test(test_an_object_put_after_the_job_is_over_is_taken_back),
         cmocka_unit_test(test_a_partial_that_fits_nowhere_is_too_large),
         cmocka_unit_test(test_a_store_that_refuses_the_object_fails_the_part),
         cmocka_unit_test(test_sections_of_one_stage_are_read_by_the_next_in_memory),
