@@ -61,10 +61,12 @@ install_python() {
     python=/usr/bin/python3 # Debian's, whatever else PATH has
     [ -x $python ] || python=python3
     $python -m venv build/venv
-    # uv takes seconds where pip takes a minute; it does not read pip's settings, so pip is the way out.
+    # uv takes seconds where pip takes a minute; it reads no settings of pip, so one is passed on, and pip is the way out.
+    if [ -n "${PIP_INDEX_URL:-}" ] && [ -z "${UV_DEFAULT_INDEX:-}" ]; then
+        export UV_DEFAULT_INDEX="$PIP_INDEX_URL"
+    fi
     if ! { build/venv/bin/pip install -q "uv==$uv_version" &&
-        UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-https://pypi.org/simple}}" \
-            build/venv/bin/uv pip install -q --python build/venv/bin/python -r tests/requirements.txt; }; then
+        build/venv/bin/uv pip install -q --python build/venv/bin/python -r tests/requirements.txt; }; then
         say "uv failed, trying pip"
         build/venv/bin/pip install -q -r tests/requirements.txt
     fi

@@ -107,3 +107,15 @@ if __name__ == "__main__":
     problems = violations(ROOT / "src")
     print("\n".join(problems) or "layers: fine")
     sys.exit(1 if problems else 0)
+
+
+def test_engines_know_no_way_to_a_worker():
+    """An engine says what to compute. How a part reaches a worker, and where objects lie, is nobody's business there."""
+    words = re.compile(r"lambda|\bs3\b|envelope|invoke|bootstrap|runtime api|http", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((ROOT / "src" / "engine").rglob("*.[ch]"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if words.search(line)
+    ]
+    assert found == []
