@@ -518,6 +518,11 @@ static int send_signed(struct flight *flight, struct df_error *error)
                                       .limits = {.body_bytes = ANSWER_JSON_BYTES_MAX}};
     if (df_http_url_parse(&request.url, df_slice_text(flight->lambda->url), error) != 0)
         return df_error_prefix(error, "AWS_ENDPOINT_URL_LAMBDA");
+    if (request.url.tls)
+        return df_error_set(
+            error, DF_ERROR_UNSUPPORTED,
+            "https://%.*s needs TLS, which this version lacks; set AWS_ENDPOINT_URL_LAMBDA to an http:// endpoint",
+            DF_SLICE_ARG(request.url.host));
     if (df_sigv4_sign_request(&fields, &request, "lambda", &flight->lambda->aws, error) != 0)
         return -1;
     struct df_http_exchange_events events = {.on_head = on_head, .on_body = on_body, .on_end = on_end, .ctx = flight};

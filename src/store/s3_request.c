@@ -469,6 +469,11 @@ static int send_signed(struct df_s3_attempt *attempt, struct df_error *error)
                                       .idle_timeout_ms = IDLE_TIMEOUT_MS};
     if (df_http_url_parse(&request.url, text, error) != 0)
         return df_error_prefix(error, "AWS_ENDPOINT_URL_S3");
+    if (request.url.tls)
+        return df_error_set(
+            error, DF_ERROR_UNSUPPORTED,
+            "https://%.*s needs TLS, which this version lacks; set AWS_ENDPOINT_URL_S3 to an http:// endpoint",
+            DF_SLICE_ARG(request.url.host));
     if (df_sigv4_sign_request(&fields, &request, "s3", &attempt->run->backend->aws, error) != 0)
         return -1;
     struct df_http_exchange_events events = {.on_head = on_head, .on_body = on_body, .on_end = on_end, .ctx = attempt};

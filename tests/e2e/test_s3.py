@@ -187,3 +187,17 @@ def test_the_proxy_runs_by_hand(cloud, shops, expected):
         finally:
             proxy.terminate()
         assert "passed on" in proxy.stdout.read()
+
+
+@pytest.mark.parametrize(
+    "flags, variable",
+    [
+        (["s3://bucket/shop/"], "AWS_ENDPOINT_URL_S3"),
+        (["shop", "--invoke", "lambda", "--function", "worker"], "AWS_ENDPOINT_URL_LAMBDA"),
+    ],
+)
+def test_aws_itself_needs_tls_and_the_error_names_the_way_out(dayfly, retail, flags, variable):
+    words = [retail["users"] if word == "shop" else word for word in flags]
+    environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-central-1"}
+    done = dayfly.run("funnel", *words, "--user", "visitorid", "--time", "timestamp", "--step", "event=view", status=3, environment=environment)
+    assert "needs TLS" in done.stderr and variable in done.stderr
