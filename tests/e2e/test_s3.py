@@ -73,8 +73,8 @@ def test_no_key_at_all_says_which_variables_are_missing(cloud, shops):
 
 def test_a_user_without_the_permission_is_denied(cloud, shops):
     iam = cloud.s3.client("iam")
-    iam.create_user(UserName="nobody")
-    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    iam.create_user(UserName="lambda-user-without-rights")
+    key = iam.create_access_key(UserName="lambda-user-without-rights")["AccessKey"]
     cloud.fails("denied", shops["users"][1], lambda_function=None, AWS_ACCESS_KEY_ID=key["AccessKeyId"],
                 AWS_SECRET_ACCESS_KEY=key["SecretAccessKey"])  # fmt: skip
 
