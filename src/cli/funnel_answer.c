@@ -83,6 +83,10 @@ static void put_stats(struct df_json_writer *writer, const struct df_cli_answer 
     df_json_key(writer, "requestId");
     df_json_text(writer, answer->job_id);
     put_seconds(writer, "totalTime", (double)answer->stats.total_ns);
+    if (answer->stats.cost.dollars > 0) {
+        df_json_key(writer, "cost");
+        df_json_number(writer, answer->stats.cost.dollars);
+    }
     put_dataset_stats(writer, answer);
     put_invoker_stats(writer, &answer->stats);
     put_worker_stats(writer, answer);

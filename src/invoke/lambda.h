@@ -21,6 +21,7 @@ struct df_invoke_lambda_options {
     unsigned in_flight;     /* requests at once, at most */
     unsigned parts_per_batch;
     uint64_t batch_weight_bytes;
+    uint32_t memory_mb; /* of the function, for the cost; 0: not known, and no cost is reckoned */
     int64_t timeout_ms; /* longest wait for an answer: the function's timeout and some seconds */
 };
 

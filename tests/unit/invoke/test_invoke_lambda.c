@@ -15,6 +15,7 @@ struct batch {
     struct rig *rig;
     struct df_batch batch;
     unsigned parts_told, done_count, throttled_count;
+    struct df_cost cost;
     bool cancel_on_part, failed;
     struct df_error error;
     struct df_buf blob; /* of the last part told */
@@ -115,6 +116,7 @@ static void make_invoker(struct rig *rig, const char *function)
                                                .store = rig->store,
                                                .in_flight = 8,
                                                .parts_per_batch = 10,
+                                               .memory_mb = 2048,
                                                .timeout_ms = 2000};
     assert_ok(df_invoke_lambda_create(&rig->invoker, &options, &rig->error), &rig->error);
 }
@@ -180,6 +182,7 @@ static void on_done(void *ctx, struct df_batch *df_batch, const struct df_error 
     batch->done_count++;
     batch->failed = error != NULL;
     batch->throttled_count = cost->throttled_count;
+    batch->cost = *cost;
     if (error)
         batch->error = *error;
     if (++batch->rig->done_count == batch->rig->wanted)
@@ -485,6 +488,30 @@ static void test_silence_ends_at_the_timeout(void **state)
     close_rig(&rig);
 }
 
+static void test_what_was_sent_is_reckoned_as_cost(void **state)
+{
+    (void)state;
+    struct rig rig;
+    open_rig(&rig);
+    rig.how = SILENT;
+    rig.deadline_ms = 100;
+    struct batch *batch = submit(&rig, 0, df_slice_text("{}"), NULL);
+    wait_for(&rig, 1);
+    double seconds = (double)batch->cost.billed_ms / 1000, expected = seconds * 2 * 0.0000166667 + 0.0000002;
+    assert_in_range(batch->cost.billed_ms, 50, 2000);
+    assert_true(batch->cost.dollars > expected * 0.999 && batch->cost.dollars < expected * 1.001);
+
+    df_http_server_free(rig.server); /* nothing can be sent: nothing is billed */
+    let_pass(&rig, 20);
+    rig.deadline_ms = 10000;
+    forget_batches(&rig);
+    batch = submit(&rig, 0, df_slice_text("{}"), NULL);
+    wait_for(&rig, 1);
+    assert_true(batch->cost.billed_ms == 0 && batch->cost.dollars < 1e-12);
+    listen_on(&rig, 0);
+    close_rig(&rig);
+}
+
 static void cancel_later(void *ctx)
 {
     struct batch *batch = ctx;
@@ -691,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_a_request_that_was_sent_is_not_sent_again),
         cmocka_unit_test(test_a_request_of_which_nothing_was_sent_is_sent_again),
         cmocka_unit_test(test_silence_ends_at_the_timeout),
+        cmocka_unit_test(test_what_was_sent_is_reckoned_as_cost),
         cmocka_unit_test(test_cancelled_at_any_moment_it_ends_once),
         cmocka_unit_test(test_what_is_cancelled_by_its_own_result_ends_once),
         cmocka_unit_test(test_the_window_halves_and_grows),
