@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct df_slice {
@@ -45,6 +46,19 @@ static inline int df_slice_compare(struct df_slice a, struct df_slice b)
     if (order != 0)
         return order;
     return (a.size > b.size) - (a.size < b.size);
+}
+
+/* A copy with a NUL behind it, to be freed; NULL when memory is short. Unlike strndup it never looks for a NUL in the
+ * slice, which need not have one. */
+static inline char *df_slice_strdup(struct df_slice slice)
+{
+    char *copy = (char *)malloc(slice.size + 1);
+    if (!copy)
+        return NULL;
+    if (slice.size)
+        memcpy(copy, slice.data, slice.size);
+    copy[slice.size] = '\0';
+    return copy;
 }
 
 /* For printf's "%.*s": DF_SLICE_ARG(slice) gives the length (cut at INT_MAX) and the bytes. */

@@ -148,7 +148,7 @@ static int read_only_name(const struct file_listing *listing, struct folder *fol
     struct df_buf path = {0};
     df_buf_put(&path, listing->at.data, folder->path_size);
     df_buf_put_slice(&path, name);
-    char *text = strndup((const char *)name.data, name.size);
+    char *text = df_slice_strdup(name);
     bool failed = df_buf_failed(&path) || !text;
     struct stat link;
     if (!failed && lstat(df_buf_text(&path), &link) == 0) {

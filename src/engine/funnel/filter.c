@@ -162,7 +162,7 @@ static void compile_beyond_range(struct df_funnel_filter *filter)
 
 static int compile_float(struct df_funnel_filter *filter, struct df_slice text, struct df_error *error)
 {
-    char *copy = strndup((const char *)text.data, text.size);
+    char *copy = df_slice_strdup(text);
     if (!copy)
         return df_error_no_memory(error, "compiling a filter");
     filter->number = strtod(copy, NULL);

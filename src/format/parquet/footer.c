@@ -333,6 +333,8 @@ static int walk_elements(struct decoder *decoder, uint32_t count, struct df_buf 
         if (check_thrift(decoder) < 0)
             return -1;
         if (i == 0) { /* the root has no name in paths */
+            if (element.children < 0)
+                return corrupt(decoder, "the root of its schema has %d fields", element.children);
             levels[depth++] = (struct level){.children_left = element.children};
             continue;
         }

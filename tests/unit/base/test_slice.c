@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "testing/testing.h"
 
 #include "base/slice.h"
@@ -44,9 +46,23 @@ static void test_printing_shows_the_bytes_of_the_slice_only(void **state)
     assert_string_equal(text, "abc");
 }
 
+static void test_a_copy_ends_with_nul_and_reads_no_byte_beyond_the_slice(void **state)
+{
+    (void)state;
+    char *exact = malloc(3); /* no NUL behind it: a sanitizer sees a read beyond */
+    memcpy(exact, "abc", 3);
+    char *copy = df_slice_strdup(df_slice_make(exact, 3)), *empty = df_slice_strdup(df_slice_make(NULL, 0));
+    assert_string_equal(copy, "abc");
+    assert_string_equal(empty, "");
+    free(exact);
+    free(copy);
+    free(empty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_copy_ends_with_nul_and_reads_no_byte_beyond_the_slice),
         cmocka_unit_test(test_text_becomes_its_bytes_without_the_nul),
         cmocka_unit_test(test_equality_looks_at_every_byte_also_at_zero),
         cmocka_unit_test(test_order_is_that_of_unsigned_bytes_and_a_prefix_comes_first),
