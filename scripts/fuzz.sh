@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs every tests/fuzz/fuzz_*.c for FUZZ_SECONDS (60), as many at once as there are cores. `fuzz.sh build` only builds.
 # A target starts from tests/fuzz/corpus/<name>; what it learns stays in build/fuzz-corpus, what it finds goes to
-# build/fuzz-findings (see it again with build/fuzz/tests/fuzz_<name> FILE).
+# build/fuzz-findings (see it again with build/fuzz/tests/fuzz_<name> FILE). FUZZ_SEED repeats a run; 0 is another each time.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/steps.sh
@@ -15,7 +15,7 @@ run_target() {
     set -- "$corpus"
     [ ! -d "$seeds" ] || set -- "$@" "$seeds"
     [ ! -f "$dictionary" ] || set -- "$@" "-dict=$dictionary"
-    "build/fuzz/tests/$target" "$@" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 \
+    "build/fuzz/tests/$target" "$@" -max_total_time="$FUZZ_SECONDS" -seed="${FUZZ_SEED:-0}" -timeout=10 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="build/fuzz-findings/$target-" >"build/fuzz-logs/$target.log" 2>&1 &&
         status=0 || status=$?
     echo "$status" >"build/fuzz-logs/$target.status"
@@ -37,7 +37,7 @@ report_target() {
 
 export FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 # A refused allocation is one of the failures to be handled.
-export ASAN_OPTIONS="${ASAN_OPTIONS:-allocator_may_return_null=1}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1"
 if [ "${1:-}" = one ]; then
     run_target "$2"
     exit 0
