@@ -425,7 +425,7 @@ static int put_aside(struct df_section_builder *builder, struct df_error *error)
         return df_error_set(error, DF_ERROR_EXHAUSTED,
                             "memory has no room for more than %" PRIu64
                             " bytes of sections, and there is no temporary folder to put them aside; give one "
-                            "(--temporary-folder), or raise the memory limit (--memory-limit)",
+                            "(--temporary-folder), or raise the memory limit (--memory)",
                             builder->memory_bytes);
     if (make_room_for_run(builder, error) != 0)
         return -1;

@@ -64,7 +64,7 @@ static int no_room(const struct df_spill *spill, int errno_value, uint64_t bytes
         error, DF_ERROR_EXHAUSTED,
         "the temporary folder '%s' cannot take %" PRIu64
         " bytes that memory has no room for: %s; give one with more room (--temporary-folder), or raise "
-        "the memory limit (--memory-limit)",
+        "the memory limit (--memory)",
         spill->folder, bytes, text ? text : "unknown error");
 }
 

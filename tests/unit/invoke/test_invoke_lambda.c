@@ -14,7 +14,7 @@ static const struct df_engine engine = {.name = "fake"};
 struct batch {
     struct rig *rig;
     struct df_batch batch;
-    unsigned parts_told, done_count, throttled_count;
+    unsigned parts_told, done_count;
     struct df_cost cost;
     bool cancel_on_part, failed;
     struct df_error error;
@@ -181,7 +181,6 @@ static void on_done(void *ctx, struct df_batch *df_batch, const struct df_error 
     struct batch *batch = ctx;
     batch->done_count++;
     batch->failed = error != NULL;
-    batch->throttled_count = cost->throttled_count;
     batch->cost = *cost;
     if (error)
         batch->error = *error;
@@ -587,7 +586,7 @@ static void test_the_window_halves_and_grows(void **state)
         submit(&rig, i, df_slice_text("{}"), NULL);
     wait_for(&rig, 4);
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(rig.batches[i].throttled_count, 1);
+        assert_int_equal(rig.batches[i].cost.throttled_count, 1);
     assert_int_equal(*window, 4);
     rig.how = REPLY;
     for (unsigned i = 0; i < 5; i++)

@@ -555,7 +555,7 @@ static void test_no_memory_and_no_folder_is_exhausted_once_and_stays(void **stat
     static uint8_t bytes[100000];
     struct df_section_builder *builder = make_builder(4, &budget, NULL);
     assert_fails(df_section_builder_put(builder, 2, df_slice_make(bytes, sizeof bytes), &error), &error,
-                 DF_ERROR_EXHAUSTED, "--memory-limit");
+                 DF_ERROR_EXHAUSTED, "(--memory)");
     assert_false(error.retryable);
     assert_fails(df_section_builder_put(builder, 1, df_slice_text("x"), &error), &error, DF_ERROR_EXHAUSTED,
                  "--temporary-folder");
