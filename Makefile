@@ -2,7 +2,7 @@
 # `make help` shows them; everything that is made lies in build/.
 
 .DEFAULT_GOAL := build
-.PHONY: build lambda demo test test-all bench fuzz soak check-fresh format lint clean help
+.PHONY: build lambda demo test test-all coverage-table bench fuzz soak check-fresh format lint clean help
 
 build: ## the program: build/release/dayfly, static; the same as `make` alone
 	@scripts/setup.sh build
@@ -19,9 +19,15 @@ test: ## unit, contract and end-to-end tests
 	@scripts/setup.sh build test
 	@scripts/test.sh
 
-test-all: test ## test, lint, the tests under the sanitizers, 20 s of every fuzz target
-	@scripts/setup.sh build test lint
+test-all: test ## test, lint, pictures in Chromium, the tests under the sanitizers, 20 s of every fuzz target
+	@scripts/setup.sh build test lint browser
 	@scripts/test-all.sh
+
+coverage-table: ## every item of the query language with its test and the result; keeps docs/coverage.md
+	@scripts/setup.sh build test
+	@scripts/build.sh debug
+	@scripts/build.sh release dayfly bootstrap
+	@build/venv/bin/python scripts/coverage_table.py
 
 bench: ## this funnel beside DuckDB's: CPU per row, one thread; cold starts and queries of Lambda workers
 	@scripts/setup.sh build test
@@ -52,4 +58,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,4 +1,5 @@
-"""make bench: this funnel beside DuckDB's, CPU per row on one thread. What is measured and how: bench/README.md."""
+"""make bench: questions (bench/questions.py) beside DuckDB's answers, CPU per row on one thread. What is measured and how:
+bench/README.md."""
 import json
 import os
 import pathlib
@@ -8,35 +9,17 @@ import subprocess
 import sys
 import time
 
+import questions
+
 ROOT = pathlib.Path(__file__).parents[1]
 DAYFLY = ROOT / "build/release/dayfly"
 DATA = ROOT / "build/bench"
 USERS = int(os.environ.get("BENCH_USERS", 4_000_000))
 RUNS = int(os.environ.get("BENCH_RUNS", 3))
-EVENTS = ["view", "addtocart", "transaction"]
-
-# Chain: the earliest time of each step, joined to the next. Window: one pass that carries the times of a user along.
-CHAIN = """
-with events as (select visitorid u, timestamp t, event from read_parquet('{pattern}')),
-s1 as (select u, min(t) t from events where event = 'view' group by u),
-s2 as (select e.u, min(e.t) t from events e join s1 on e.u = s1.u and e.t > s1.t where event = 'addtocart' group by e.u),
-s3 as (select e.u, min(e.t) t from events e join s2 on e.u = s2.u and e.t > s2.t where event = 'transaction' group by e.u)
-select (select count(*) from s1), (select count(*) from s2), (select count(*) from s3)
-"""
-GROUPED = """
-with users as (
-  select min(timestamp) filter (event = 'view') t1,
-         list(timestamp) filter (event = 'addtocart') carts,
-         list(timestamp) filter (event = 'transaction') buys
-  from read_parquet('{pattern}') group by visitorid),
-second as (select t1, list_min(list_filter(carts, lambda t: t > t1)) t2, buys from users where t1 is not null),
-third as (select t1, t2, list_min(list_filter(buys, lambda t: t > t2)) t3 from second)
-select count(t1), count(t2), count(t3) from third
-"""
 DUCKDB_SCRIPT = """
-import duckdb, sys
+import duckdb, json, sys
 duckdb.sql("set threads = 1; set enable_progress_bar = false")
-print(*duckdb.sql(sys.argv[1]).fetchall()[0])
+print(json.dumps(duckdb.sql(sys.argv[1]).fetchall()[0], default=float))
 """
 
 
@@ -74,54 +57,48 @@ def median_of(command, counts_of):
     return [statistics.median(values) for values in list(zip(*runs))[:3]] + [counts.pop()]
 
 
-def dayfly_counts(output):
-    return tuple(step["matchingGroups"] for step in json.loads(output)["funnel"]["sequence"])
-
-
-def duckdb_counts(output):
-    return tuple(map(int, output.split()))
-
-
 def rows_of(folder):
     import pyarrow.parquet
 
     return sum(pyarrow.parquet.read_metadata(file).num_rows for file in folder.rglob("*.parquet"))
 
 
-def compare(title, folder, groups):
+def compare(title, name, folder, groups):
     rows = rows_of(folder)
-    steps = [word for event in EVENTS for word in ("--step", f"event = '{event}'")]
-    command = [DAYFLY, "funnel", folder, "--user", "visitorid", "--time", "timestamp", *steps, "-o", "json",
-               "--threads", 1, "--groups", groups]  # fmt: skip
-    ours = median_of(command, dayfly_counts)
-    # The page cache is warm for whoever comes second; a first run that is not counted makes it warm for both.
+    query = json.dumps(questions.QUESTIONS[name][0])
+    command = [DAYFLY, "query", folder, "--user", "visitorid", "--time", "timestamp", "-q", query, "--threads", 1,
+               "--groups", groups]  # fmt: skip
+    ours = median_of(command, lambda output: questions.our_numbers(name, output))
     theirs = {
-        name: median_of([sys.executable, "-c", DUCKDB_SCRIPT, sql.format(pattern=folder / "**/*.parquet")], duckdb_counts)
-        for name, sql in [("chain", CHAIN), ("grouped", GROUPED)]
+        form: median_of([sys.executable, "-c", DUCKDB_SCRIPT, sql], lambda output: questions.sql_numbers(name, output))
+        for form, sql in questions.sql_texts(name, folder / "**/*.parquet").items()
     }
-    fastest = min(theirs, key=lambda name: theirs[name][0])
-    for name, result in theirs.items():
+    fastest = min(theirs, key=lambda form: theirs[form][0])
+    for form, result in theirs.items():
         if result[3] != ours[3]:
-            sys.exit(f"bench: DuckDB ({name}) counts {result[3]}, dayfly {ours[3]}")
-    show(title, "dayfly", rows, ours, "")
-    for name, result in theirs.items():
-        remark = f"{result[0] / ours[0]:.2f} x" if name == fastest else ""
-        show("", f"DuckDB, {name}", rows, result, remark)
+            sys.exit(f"bench: {name}: DuckDB ({form}) says {result[3]}, dayfly {ours[3]}")
+    show(title, name, "dayfly", rows, ours, "")
+    for form, result in theirs.items():
+        remark = f"{result[0] / ours[0]:.2f} x" if form == fastest else ""
+        show("", "", f"DuckDB, {form}", rows, result, remark)
 
 
-def show(title, program, rows, result, remark):
+def show(title, name, program, rows, result, remark):
     cpu_s, wall_s, memory_bytes, _ = result
-    print(f"{title:<14} {program:<16} {cpu_s * 1e9 / rows:>10.1f} {wall_s:>8.2f} {memory_bytes / 1e6:>10.0f} {remark:>9}", flush=True)
+    print(f"{title:<12} {name:<16} {program:<25} {cpu_s * 1e9 / rows:>10.1f} {wall_s:>8.2f} {memory_bytes / 1e6:>10.0f} {remark:>9}", flush=True)
 
 
 def main():
     users, days = generate()
-    print(f"{rows_of(users):,} rows, {USERS:,} users, funnel {' → '.join(EVENTS)}, one thread, median of {RUNS}\n")
-    print(f"{'data':<14} {'program':<16} {'CPU ns/row':>10} {'wall s':>8} {'memory MB':>10} {'ratio':>9}")
+    print(f"{rows_of(users):,} rows, {USERS:,} users, one thread, median of {RUNS}\n")
+    print(f"{'data':<12} {'question':<16} {'program':<25} {'CPU ns/row':>10} {'wall s':>8} {'memory MB':>10} {'ratio':>9}")
+    # The page cache is warm for whoever comes second; a first reading that is not counted makes it warm for both.
     subprocess.run(["cat", *users.rglob("*.parquet"), *days.rglob("*.parquet")], stdout=subprocess.DEVNULL, check=True)
-    compare("users whole", users, "whole")
-    compare("by day", days, "auto")
-    print("\nratio: CPU time of DuckDB's faster formulation over dayfly's")
+    for name in questions.QUESTIONS:
+        compare("users whole", name, users, "whole")
+    for name in ("funnel of three", "within a day"):
+        compare("by day", name, days, "auto")
+    print("\nratio: CPU time of DuckDB's fastest formulation over dayfly's")
 
 
 if __name__ == "__main__":

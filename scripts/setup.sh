@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the words of the Makefile need: scripts/setup.sh build | test | lint | fresh …
+# Installs what the words of the Makefile need: scripts/setup.sh build | test | lint | browser | fresh …
 # Debian packages are installed only when missing, so a second run needs neither network nor root; Python's go to
 # build/venv. DAYFLY_SETUP=skip trusts the machine as it is.
 set -eu
@@ -7,9 +7,12 @@ cd "$(dirname "$0")/.."
 
 # libstdc++ is for snappy, which is C++ behind a C interface.
 build_packages="gcc libc6-dev libstdc++-12-dev cmake ninja-build pkg-config
-    libevent-dev libhttp-parser-dev libssl-dev libexpat1-dev libyajl-dev libxxhash-dev libsnappy-dev libyaml-dev"
+    libevent-dev libhttp-parser-dev libssl-dev libexpat1-dev libyajl-dev libxxhash-dev libsnappy-dev libdeflate-dev libbrotli-dev
+    libzstd-dev liblz4-dev libpcre2-dev libsqlite3-dev libyaml-dev"
 test_packages="libcmocka-dev python3 python3-venv"
 lint_packages="clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev"
+# Half a gigabyte: for `make test-all` only. Without a font a browser draws nothing.
+browser_packages="chromium fonts-dejavu-core"
 fresh_packages="debootstrap git"
 uv_version=0.13.9
 
@@ -81,9 +84,10 @@ for what in "$@"; do
     build) packages="$packages $build_packages" ;;
     test) packages="$packages $test_packages" python_wanted=1 ;;
     lint) packages="$packages $lint_packages" ;;
+    browser) packages="$packages $browser_packages" ;;
     fresh) packages="$packages $fresh_packages" ;;
     *)
-        say "unknown: $what (known: build test lint fresh)"
+        say "unknown: $what (known: build test lint browser fresh)"
         exit 2
         ;;
     esac

@@ -10,6 +10,7 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_stri
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 step_counted "200 queries under random faults" \
     env DAYFLY_FAULT_QUERIES=200 scripts/pytest.sh faults tests/e2e/test_lambda_faults.py -k random_faults -s
+step_counted "pictures in Chromium" scripts/pytest.sh browser tests/browser
 step "build asan" scripts/build.sh asan all bootstrap
 step_counted "unit and contract tests, ASan+UBSan" ctest_of asan
 step_counted "end-to-end tests, ASan+UBSan" env DAYFLY=build/asan/dayfly scripts/pytest.sh e2e-asan tests/e2e

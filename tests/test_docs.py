@@ -1,6 +1,8 @@
 """What the documents say about the tree is true: functions, files, folders and links that they name are there."""
 import pathlib
 import re
+import subprocess
+import sys
 
 import layers
 
@@ -83,3 +85,13 @@ def test_architecture_has_a_line_for_each_layer_that_is_there():
         assert f"src/{layer}/" in text or not files, f"src/{layer}/ is not described"
     listed = re.findall(r"src/(\w+)/", text)
     assert listed == sorted(set(listed), key=layers.LAYERS.index), "in the order of tests/layers.py"
+
+
+def test_the_table_of_coverage_lists_the_items():
+    """And every test that tests/coverage.txt names is in the tree."""
+    done = subprocess.run([sys.executable, ROOT / "scripts/coverage_table.py", "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    texts = {path.stem: path.read_text() for path in (ROOT / "tests").rglob("test_*") if path.suffix in (".c", ".py")}
+    named = re.findall(r"(?:tests/[\w/]*/)?(test_\w+)(?:\.py)?::(\w+)", (ROOT / "tests/coverage.txt").read_text())
+    assert len(named) > 100
+    assert sorted({f"{file}::{name}" for file, name in named if name not in texts.get(file, "")}) == []

@@ -3,10 +3,11 @@
 #include <stdio.h>
 
 #include "base/progress.h"
+#include "cli/chart_line.h"
 #include "cli/text.h"
 
 enum {
-    GAP = 2,           /* columns between two columns of the table */
+    COLUMNS_OF_FILE = 80,
     BAR_LEAST = 10,    /* a shorter bar shows nothing: other columns make room */
     BAR_MOST = 100,    /* longer ones are hard to follow with the eye */
     LABEL_LEAST = 12,  /* labels are cut to a third of the line, but not below this */
@@ -15,153 +16,85 @@ enum {
 
 /* The table's widths; 0: that column is left out. */
 struct layout {
-    unsigned number, label, bar, users, first, previous, drop;
+    unsigned number, label, bar, count, users, first, previous, drop, median;
 };
-
-/* A line that knows how much room is left: what does not fit is cut, whatever the layout thought. */
-struct line {
-    struct df_buf *out;
-    const struct df_chart_style *style;
-    unsigned left;
-};
-
-/* ---- lines ---- */
-
-static struct line line_begin(struct df_buf *out, const struct df_chart_style *style)
-{
-    return (struct line){.out = out, .style = style, .left = style->columns};
-}
-
-/* Blanks at the end of a line are taken back. */
-static void line_end(struct line *line)
-{
-    while (line->out->size > 0 && line->out->data[line->out->size - 1] == ' ')
-        line->out->size--;
-    df_buf_put_char(line->out, '\n');
-}
-
-static void line_put(struct line *line, const char *text)
-{
-    line->left -= df_text_put_cut(line->out, df_slice_text(text), line->left, line->style->ascii);
-}
-
-static void line_spaces(struct line *line, unsigned count)
-{
-    if (count > line->left)
-        count = line->left;
-    df_text_put_spaces(line->out, count);
-    line->left -= count;
-}
-
-static void line_label(struct line *line, struct df_slice label, unsigned width)
-{
-    if (width > line->left)
-        width = line->left;
-    unsigned taken = df_text_put_cut(line->out, label, width, line->style->ascii);
-    line->left -= taken;
-    line_spaces(line, width - taken);
-}
-
-/* A column of the table, with its gap before it. */
-static void line_right(struct line *line, const char *text, unsigned width)
-{
-    if (width == 0)
-        return;
-    unsigned text_width = df_text_width(df_slice_text(text), line->style->ascii);
-    line_spaces(line, GAP + (text_width < width ? width - text_width : 0));
-    line_put(line, text);
-}
-
-static void colour(struct line *line, const char *code)
-{
-    if (line->style->colour)
-        df_buf_printf(line->out, "\033[%sm", code);
-}
 
 /* ---- title ---- */
 
-static void put_question(const struct df_chart *chart, bool ascii, struct df_buf *to)
-{
-    df_buf_put_text(to, "Which users did ");
-    for (size_t i = 0; i < chart->step_count; i++) {
-        if (i > 0)
-            df_buf_put_text(to, ", then ");
-        df_text_put(to, chart->steps[i].label, ascii);
-    }
-    df_buf_put_char(to, '?');
-}
-
-static void put_title(const struct df_chart *chart, const struct df_chart_style *style, struct df_buf *out)
+static void put_title(const struct df_view *view, const struct df_chart_style *style, struct df_buf *out)
 {
     struct df_buf title = {0};
-    put_question(chart, style->ascii, &title);
-    if (df_text_width(df_buf_slice(&title), style->ascii) > style->columns) {
-        df_buf_clear(&title);
-        df_buf_printf(&title, "How far did users get in these %zu steps?", chart->step_count);
-    }
-    struct line line = line_begin(out, style);
-    colour(&line, "1");
-    line_put(&line, df_buf_text(&title));
-    colour(&line, "0");
-    line_end(&line);
+    if (df_text_width(view->title, style->ascii) <= style->columns)
+        df_buf_put_slice(&title, view->title);
+    else
+        df_buf_printf(&title, "How far did %s get in these %zu steps?", df_view_unit(view), view->step_count);
+    struct df_chart_line line = df_chart_line_begin(out, style);
+    df_chart_line_colour(&line, "1");
+    df_chart_line_put(&line, df_buf_text(&title));
+    df_chart_line_colour(&line, "0");
+    df_chart_line_end(&line);
     df_buf_dispose(&title);
 }
 
 /* ---- table ---- */
 
-static unsigned thousands_width(uint64_t value)
-{
-    unsigned digits = 1;
-    for (; value >= 10; value /= 10)
-        digits++;
-    return digits + (digits - 1) / 3;
-}
-
-static unsigned longer(unsigned a, unsigned b)
-{
-    return a > b ? a : b;
-}
-
 static unsigned table_width(const struct layout *layout)
 {
-    const unsigned columns[] = {layout->users, layout->first, layout->previous, layout->drop};
+    const unsigned columns[] = {layout->count,    layout->users, layout->first,
+                                layout->previous, layout->drop,  layout->median};
     unsigned width = layout->number + 1 + layout->label;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        width += columns[i] ? GAP + columns[i] : 0;
+        width += columns[i] ? DF_CHART_GAP + columns[i] : 0;
     return width;
 }
 
 /* What is left for the bar, without its gap. */
 static unsigned bar_room(const struct layout *layout, unsigned columns)
 {
-    unsigned taken = table_width(layout) + GAP;
+    unsigned taken = table_width(layout) + DF_CHART_GAP;
     return taken < columns ? columns - taken : 0;
 }
 
-static struct layout layout_natural(const struct df_chart *chart, const struct df_chart_style *style)
+static unsigned median_width(const struct df_view *view, const struct df_view_step *step)
 {
-    struct layout layout = {.number = thousands_width(chart->step_count),
-                            .users = (unsigned)strlen("users"),
+    struct df_buf text = {0};
+    df_view_put_length(view, &step->from_previous[DF_VIEW_P50], &text);
+    unsigned width = (unsigned)text.size;
+    df_buf_dispose(&text);
+    return width;
+}
+
+static struct layout layout_natural(const struct df_view *view, const struct df_chart_style *style)
+{
+    struct layout layout = {.number = df_chart_count_width(view->step_count),
+                            .count = (unsigned)strlen(df_view_unit(view)),
+                            .users = view->sessions ? (unsigned)strlen("users") : 0,
                             .first = PERCENT_WIDTH,
                             .previous = PERCENT_WIDTH,
-                            .drop = (unsigned)strlen("drop")};
-    for (size_t i = 0; i < chart->step_count; i++) {
-        const struct df_chart_step *step = &chart->steps[i];
-        layout.label = longer(layout.label, df_text_width(step->label, style->ascii));
-        layout.users = longer(layout.users, thousands_width(step->users));
-        if (i > 0 && chart->steps[i - 1].users >= step->users)
-            layout.drop = longer(layout.drop, 1 + thousands_width(chart->steps[i - 1].users - step->users));
+                            .drop = (unsigned)strlen("drop"),
+                            .median = view->durations ? (unsigned)strlen("median") : 0};
+    for (size_t i = 0; i < view->step_count; i++) {
+        const struct df_view_step *step = &view->steps[i];
+        layout.label = df_chart_wider(layout.label, df_text_width(step->label, style->ascii));
+        layout.count = df_chart_wider(layout.count, df_chart_count_width(step->count));
+        if (view->sessions)
+            layout.users = df_chart_wider(layout.users, df_chart_count_width(step->users));
+        if (view->durations && i > 0)
+            layout.median = df_chart_wider(layout.median, median_width(view, step));
+        if (i > 0 && view->steps[i - 1].count >= step->count)
+            layout.drop = df_chart_wider(layout.drop, 1 + df_chart_count_width(view->steps[i - 1].count - step->count));
     }
-    if (layout.label > longer(style->columns / 3, LABEL_LEAST))
-        layout.label = longer(style->columns / 3, LABEL_LEAST);
-    if (chart->step_count < 2)
-        layout.previous = layout.drop = 0;
+    unsigned label_most = df_chart_wider(style->columns / 3, LABEL_LEAST);
+    if (layout.label > label_most)
+        layout.label = label_most;
+    if (view->step_count < 2)
+        layout.previous = layout.drop = layout.median = 0;
     return layout;
 }
 
-static struct layout layout_make(const struct df_chart *chart, const struct df_chart_style *style)
+static struct layout layout_make(const struct df_view *view, const struct df_chart_style *style)
 {
-    struct layout layout = layout_natural(chart, style);
+    struct layout layout = layout_natural(view, style);
     if (bar_room(&layout, style->columns) < BAR_LEAST)
         layout.drop = 0;
     if (bar_room(&layout, style->columns) < BAR_LEAST)
@@ -174,23 +107,30 @@ static struct layout layout_make(const struct df_chart *chart, const struct df_c
     if (layout.bar < BAR_LEAST / 2)
         layout.bar = 0;
     if (table_width(&layout) > style->columns)
+        layout.users = 0;
+    if (table_width(&layout) > style->columns)
+        layout.median = 0;
+    if (table_width(&layout) > style->columns)
         layout.first = 0;
     unsigned over = table_width(&layout) > style->columns ? table_width(&layout) - style->columns : 0;
     layout.label -= over < layout.label ? over : layout.label;
     return layout;
 }
 
-static void put_header(const struct layout *layout, const struct df_chart_style *style, struct df_buf *out)
+static void put_header(const struct df_view *view, const struct layout *layout, const struct df_chart_style *style,
+                       struct df_buf *out)
 {
-    struct line line = line_begin(out, style);
-    colour(&line, "2");
-    line_spaces(&line, layout->number + 1 + layout->label + (layout->bar ? GAP + layout->bar : 0));
-    line_right(&line, "users", layout->users);
-    line_right(&line, "of first", layout->first);
-    line_right(&line, "of prev.", layout->previous);
-    line_right(&line, "drop", layout->drop);
-    colour(&line, "0");
-    line_end(&line);
+    struct df_chart_line line = df_chart_line_begin(out, style);
+    df_chart_line_colour(&line, "2");
+    df_chart_line_spaces(&line, layout->number + 1 + layout->label + (layout->bar ? DF_CHART_GAP + layout->bar : 0));
+    df_chart_line_right(&line, df_view_unit(view), layout->count);
+    df_chart_line_right(&line, "users", layout->users);
+    df_chart_line_right(&line, "of first", layout->first);
+    df_chart_line_right(&line, "of prev.", layout->previous);
+    df_chart_line_right(&line, "drop", layout->drop);
+    df_chart_line_right(&line, "median", layout->median);
+    df_chart_line_colour(&line, "0");
+    df_chart_line_end(&line);
 }
 
 /* ⅛ to 8/8 of a column, from U+258F to U+2588. */
@@ -200,29 +140,29 @@ static void put_eighths(struct df_buf *out, unsigned eighths)
     df_buf_put_text(out, block);
 }
 
-/* Length in eighths of a column: 0 only for 0, full only for all. */
-static unsigned bar_eighths(uint64_t users, uint64_t most, unsigned width, unsigned least)
+/* How much of `full` it is, in whole units: 0 only for 0, full only for all. */
+static unsigned bar_units(uint64_t count, uint64_t most, unsigned full)
 {
-    if (users == 0 || most == 0)
+    if (count == 0 || most == 0)
         return 0;
-    unsigned full = width * 8;
-    unsigned eighths = (unsigned)((double)users / (double)most * full + 0.5);
-    if (users < most && eighths >= full)
-        eighths = full - least;
-    return eighths < least ? least : eighths > full ? full : eighths;
+    unsigned units = (unsigned)((double)count / (double)most * full + 0.5);
+    if (count < most && units >= full)
+        units = full - 1;
+    return units < 1 ? 1 : units > full ? full : units;
 }
 
-static void put_bar(struct line *line, uint64_t users, uint64_t most, unsigned width)
+/* In whole columns where there is ASCII only, else in eighths. */
+static void put_bar(struct df_chart_line *line, uint64_t count, uint64_t most, unsigned width)
 {
     if (width == 0)
         return;
-    line_spaces(line, GAP);
+    df_chart_line_spaces(line, DF_CHART_GAP);
     if (width > line->left)
         width = line->left;
     bool ascii = line->style->ascii;
-    unsigned eighths = bar_eighths(users, most, width, ascii ? 8 : 1);
-    unsigned whole = eighths / 8, part = ascii ? 0 : eighths % 8;
-    colour(line, "36");
+    unsigned eighths = ascii ? bar_units(count, most, width) * 8 : bar_units(count, most, width * 8);
+    unsigned whole = eighths / 8, part = eighths % 8;
+    df_chart_line_colour(line, "36");
     for (unsigned i = 0; i < whole; i++) {
         if (ascii)
             df_buf_put_char(line->out, '#');
@@ -231,86 +171,78 @@ static void put_bar(struct line *line, uint64_t users, uint64_t most, unsigned w
     }
     if (part > 0)
         put_eighths(line->out, part);
-    colour(line, "0");
+    df_chart_line_colour(line, "0");
     unsigned taken = whole + (part > 0);
     line->left -= taken;
-    line_spaces(line, width - taken);
+    df_chart_line_spaces(line, width - taken);
 }
 
-/* "2.8 %". A share that is not none or all never reads as if it were; of nothing there is no share. */
-static void put_percent(char text[16], uint64_t share, uint64_t whole)
-{
-    double percent = whole ? 100.0 * (double)share / (double)whole : 0;
-    if (whole == 0)
-        snprintf(text, 16, "-");
-    else if (share > 0 && percent < 0.05)
-        snprintf(text, 16, "<0.1 %%");
-    else if (share < whole && percent >= 99.95)
-        snprintf(text, 16, ">99.9 %%");
-    else
-        snprintf(text, 16, "%.1f %%", percent);
-}
-
-static void put_users(struct line *line, uint64_t users, unsigned width)
+static void put_drop(struct df_chart_line *line, uint64_t before, uint64_t count, unsigned width)
 {
     struct df_buf text = {0};
-    df_text_put_thousands(&text, users);
-    line_right(line, df_buf_text(&text), width);
-    df_buf_dispose(&text);
-}
-
-static void put_drop(struct line *line, uint64_t before, uint64_t users, unsigned width)
-{
-    struct df_buf text = {0};
-    if (before > users)
+    if (before > count)
         df_buf_put_char(&text, '-');
-    df_text_put_thousands(&text, before > users ? before - users : 0);
-    line_right(line, df_buf_text(&text), width);
+    df_text_put_thousands(&text, before > count ? before - count : 0);
+    df_chart_line_right(line, df_buf_text(&text), width);
     df_buf_dispose(&text);
 }
 
-static void put_step(const struct df_chart *chart, size_t index, const struct layout *layout,
+static void put_median(struct df_chart_line *line, const struct df_view *view, const struct df_view_step *step,
+                       unsigned width)
+{
+    struct df_buf text = {0};
+    df_view_put_length(view, &step->from_previous[DF_VIEW_P50], &text);
+    df_chart_line_right(line, df_buf_text(&text), width);
+    df_buf_dispose(&text);
+}
+
+static void put_step(const struct df_view *view, size_t index, const struct layout *layout,
                      const struct df_chart_style *style, struct df_buf *out)
 {
-    const struct df_chart_step *step = &chart->steps[index];
-    uint64_t first = chart->steps[0].users;
-    char text[32];
-    struct line line = line_begin(out, style);
-    snprintf(text, sizeof text, "%*zu ", (int)layout->number, index + 1);
-    line_put(&line, text);
-    line_label(&line, step->label, layout->label);
-    put_bar(&line, step->users, first, layout->bar);
-    put_users(&line, step->users, layout->users);
-    put_percent(text, step->users, first);
-    line_right(&line, text, layout->first);
+    const struct df_view_step *step = &view->steps[index];
+    uint64_t first = view->steps[0].count;
+    char number[32], percent[DF_VIEW_PERCENT_BYTES];
+    struct df_chart_line line = df_chart_line_begin(out, style);
+    snprintf(number, sizeof number, "%*zu ", (int)layout->number, index + 1);
+    df_chart_line_put(&line, number);
+    df_chart_line_label(&line, step->label, layout->label);
+    put_bar(&line, step->count, first, layout->bar);
+    df_chart_line_count(&line, step->count, layout->count);
+    if (layout->users)
+        df_chart_line_count(&line, step->users, layout->users);
+    df_view_percent(percent, step->count, first);
+    df_chart_line_right(&line, percent, layout->first);
     if (index > 0) {
-        uint64_t before = chart->steps[index - 1].users;
-        put_percent(text, step->users, before);
-        line_right(&line, text, layout->previous);
-        put_drop(&line, before, step->users, layout->drop);
+        uint64_t before = view->steps[index - 1].count;
+        df_view_percent(percent, step->count, before);
+        df_chart_line_right(&line, percent, layout->previous);
+        if (layout->drop)
+            put_drop(&line, before, step->count, layout->drop);
+        if (layout->median)
+            put_median(&line, view, step, layout->median);
     }
-    line_end(&line);
+    df_chart_line_end(&line);
 }
 
 /* ---- totals ---- */
 
 /* Facts side by side as far as they fit, then on the next line. */
-static void put_fact(struct line *line, bool *first, const char *fact)
+static void put_fact(struct df_chart_line *line, bool *first, const char *fact)
 {
     const char *separator = line->style->ascii ? ", " : " · ";
     unsigned separator_width = line->style->ascii ? 2 : 3;
     unsigned width = df_text_width(df_slice_text(fact), line->style->ascii);
     if (!*first && separator_width + width > line->left) {
-        line_end(line);
+        df_chart_line_end(line);
         line->left = line->style->columns;
     } else if (!*first) {
-        line_put(line, separator);
+        df_chart_line_put(line, separator);
     }
     *first = false;
-    line_put(line, fact);
+    df_chart_line_put(line, fact);
 }
 
-static void put_count_fact(struct line *line, bool *first, uint64_t count, const char *one, const char *many)
+static void put_count_fact(struct df_chart_line *line, bool *first, uint64_t count, const char *one, const char *many)
 {
     struct df_buf fact = {0};
     df_text_put_thousands(&fact, count);
@@ -319,55 +251,70 @@ static void put_count_fact(struct line *line, bool *first, uint64_t count, const
     df_buf_dispose(&fact);
 }
 
-static void put_rate_fact(struct line *line, bool *first, const struct df_chart *chart)
+static void put_rate_fact(struct df_chart_line *line, bool *first, const struct df_view *view)
 {
-    if (chart->seconds <= 0)
+    if (view->seconds <= 0)
         return;
     struct df_buf fact = {0};
-    df_buf_put_count(&fact, (double)chart->rows / chart->seconds);
+    df_buf_put_count(&fact, (double)view->rows / view->seconds);
     df_buf_put_text(&fact, " rows/s");
     put_fact(line, first, df_buf_text(&fact));
     df_buf_dispose(&fact);
 }
 
-static void put_time(char text[48], double seconds)
+static void put_seconds_fact(struct df_chart_line *line, bool *first, double seconds)
 {
-    if (seconds < 0.01)
-        snprintf(text, 48, "%.1f ms", seconds * 1e3);
-    else if (seconds < 1)
-        snprintf(text, 48, "%.0f ms", seconds * 1e3);
-    else
-        snprintf(text, 48, seconds < 10 ? "%.2f s" : "%.1f s", seconds);
+    struct df_buf fact = {0};
+    df_view_put_seconds(seconds, &fact);
+    put_fact(line, first, df_buf_text(&fact));
+    df_buf_dispose(&fact);
 }
 
-static void put_totals(const struct df_chart *chart, const struct df_chart_style *style, struct df_buf *out)
+static void put_cohort_fact(struct df_chart_line *line, bool *first, const struct df_view *view)
 {
-    char time[48];
-    put_time(time, chart->seconds);
-    struct line line = line_begin(out, style);
+    if (!view->cohort.given)
+        return;
+    struct df_buf fact = {0};
+    df_text_put_thousands(&fact, view->cohort.rows);
+    df_buf_printf(&fact, " %s written to %.*s", df_view_unit(view), DF_SLICE_ARG(view->cohort.files));
+    put_fact(line, first, df_buf_text(&fact));
+    df_buf_dispose(&fact);
+}
+
+static void put_totals(const struct df_view *view, const struct df_chart_style *style, struct df_buf *out)
+{
+    struct df_chart_line line = df_chart_line_begin(out, style);
     bool first = true;
-    colour(&line, "2");
-    put_count_fact(&line, &first, chart->rows, "row", "rows");
-    put_count_fact(&line, &first, chart->users, "user", "users");
-    put_fact(&line, &first, time);
-    put_rate_fact(&line, &first, chart);
-    if (chart->rows_without_user > 0)
-        put_count_fact(&line, &first, chart->rows_without_user, "row without a user left out",
+    df_chart_line_colour(&line, "2");
+    put_count_fact(&line, &first, view->rows, "row", "rows");
+    put_count_fact(&line, &first, view->users, "user", "users");
+    put_seconds_fact(&line, &first, view->seconds);
+    put_rate_fact(&line, &first, view);
+    if (view->rows_without_user > 0)
+        put_count_fact(&line, &first, view->rows_without_user, "row without a user left out",
                        "rows without a user left out");
-    colour(&line, "0");
-    line_end(&line);
+    put_cohort_fact(&line, &first, view);
+    df_chart_line_colour(&line, "0");
+    df_chart_line_end(&line);
 }
 
-void df_chart_put_funnel(const struct df_chart *chart, const struct df_chart_style *style, struct df_buf *out)
+void df_chart_put_funnel(const struct df_view *view, const struct df_chart_style *style, struct df_buf *out)
 {
-    put_title(chart, style, out);
+    put_title(view, style, out);
     df_buf_put_char(out, '\n');
-    if (chart->step_count > 0) {
-        struct layout layout = layout_make(chart, style);
-        put_header(&layout, style, out);
-        for (size_t i = 0; i < chart->step_count; i++)
-            put_step(chart, i, &layout, style, out);
+    if (view->step_count > 0) {
+        struct layout layout = layout_make(view, style);
+        put_header(view, &layout, style, out);
+        for (size_t i = 0; i < view->step_count; i++)
+            put_step(view, i, &layout, style, out);
         df_buf_put_char(out, '\n');
+        df_chart_put_tables(view, style, out);
     }
-    put_totals(chart, style, out);
+    put_totals(view, style, out);
+}
+
+struct df_chart_style df_chart_style_of(const struct df_cli *cli, bool to_file)
+{
+    return (struct df_chart_style){
+        .columns = to_file ? COLUMNS_OF_FILE : cli->columns, .colour = cli->colour && !to_file, .ascii = cli->ascii};
 }

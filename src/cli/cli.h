@@ -25,17 +25,20 @@ struct df_cli_flag {
     const char *name;       /* "--step"; NULL: that of the option */
     char letter;            /* 'o' for -o; 0: none */
     const char *value_name; /* "EXPR"; NULL: a switch, which takes no value */
+    const char *choices;    /* "text|json": the values there are; checked, completed, and the value name by default */
     const char *option;     /* the option it sets; NULL: the command reads it with df_cli_value */
     bool repeatable;        /* otherwise twice is an error */
+    const char *section;    /* begins a section of the help with this title; NULL: goes on with the one before */
     const char *help;       /* one line */
 };
 
 struct df_cli_command {
     const char *name;
-    const char *summary;     /* one line, for the list of commands: small letter, no full stop */
-    const char *usage;       /* what follows the name: "PATH... --user COL --time COL --step EXPR..." */
-    const char *description; /* paragraphs for --help: what it does, with an example; lines of at most 78 columns */
-    const char *operands;    /* what the operands are called in errors ("PATH"); NULL: it takes none */
+    const char *summary;         /* one line, for the list of commands: small letter, no full stop */
+    const char *usage;           /* what follows the name: "PATH... --user COL --time COL --step EXPR..." */
+    const char *description;     /* paragraphs for --help: what it does, with an example; lines of at most 78 columns */
+    const char *operands;        /* what the operands are called in errors ("PATH"); NULL: it takes none */
+    const char *operand_choices; /* of the first one, for completion: "bash|zsh|fish"; NULL: a path, or a name */
     size_t operands_minimum, operands_maximum; /* maximum 0 with `operands`: any number */
     const struct df_cli_flag *flags;
     size_t flag_count;
@@ -118,6 +121,13 @@ struct df_progress_line df_cli_progress_line(const struct df_cli *cli);
 const char *df_cli_environment(const struct df_cli *cli, const char *name);
 
 /* ---- help ---- */
+
+/* Pages of `dayfly help` that are no command's. */
+struct df_cli_topic {
+    const char *name, *summary, *text;
+};
+extern const struct df_cli_topic df_cli_topics[];
+extern const size_t df_cli_topic_count;
 
 void df_cli_put_overview(const struct df_cli *cli, struct df_buf *out); /* dayfly, dayfly --help */
 void df_cli_put_command_help(const struct df_cli *cli, const struct df_cli_command *command,

@@ -215,7 +215,7 @@ static int run(struct df_cli *cli, const struct df_cli_arguments *arguments, str
 }
 
 static const struct df_cli_flag flags[] = {
-    {.name = "--output", .letter = 'o', .value_name = "text|json", .help = "form of the list (default: text)"},
+    {.name = "--output", .letter = 'o', .choices = "text|json", .help = "form of the list (default: text)"},
     {.name = "--markdown", .help = "print the page docs/configuration.md instead"},
     {.option = "memory.limit"},
     {.option = "temporary.folder"},

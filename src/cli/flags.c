@@ -39,8 +39,10 @@ const char *df_cli_flag_name(const struct df_cli *cli, const struct df_cli_flag 
 
 const char *df_cli_flag_value_name(const struct df_cli *cli, const struct df_cli_flag *flag)
 {
-    if (flag->value_name || !flag->option)
+    if (flag->value_name)
         return flag->value_name;
+    if (!flag->option)
+        return flag->choices;
     const struct df_option *option = option_of(cli, flag);
     return option->value_name ? option->value_name : option->choices ? option->choices : "VALUE";
 }
@@ -48,6 +50,21 @@ const char *df_cli_flag_value_name(const struct df_cli *cli, const struct df_cli
 const char *df_cli_flag_help(const struct df_cli *cli, const struct df_cli_flag *flag)
 {
     return flag->help || !flag->option ? flag->help : option_of(cli, flag)->help;
+}
+
+const char *df_cli_flag_choices(const struct df_cli *cli, const struct df_cli_flag *flag)
+{
+    return flag->choices || !flag->option ? flag->choices : option_of(cli, flag)->choices;
+}
+
+bool df_cli_next_choice(const char **choices, struct df_slice *choice)
+{
+    if (!*choices || !**choices)
+        return false;
+    size_t size = strcspn(*choices, "|");
+    *choice = df_slice_make(*choices, size);
+    *choices += size + ((*choices)[size] == '|');
+    return true;
 }
 
 /* ---- parsing ---- */
@@ -114,9 +131,38 @@ static int unknown_flag(const struct parser *parser, struct df_slice name, struc
                         nearest ? "?)" : "");
 }
 
+/* "a, b or c" */
+static void put_choices(struct df_buf *out, const char *choices)
+{
+    struct df_slice choice;
+    for (bool first = true; df_cli_next_choice(&choices, &choice); first = false)
+        df_buf_printf(out, "%s%.*s", first ? "" : *choices ? ", " : " or ", DF_SLICE_ARG(choice));
+}
+
+/* Those of options are checked where their values are set. */
+static int check_choice(const struct parser *parser, const struct df_cli_flag *flag, const char *text,
+                        struct df_error *error)
+{
+    const char *choices = flag->choices;
+    struct df_slice choice;
+    if (!choices)
+        return 0;
+    while (df_cli_next_choice(&choices, &choice))
+        if (df_slice_is(choice, text))
+            return 0;
+    struct df_buf said = {0};
+    put_choices(&said, flag->choices);
+    df_error_set(error, DF_ERROR_INVALID, "%s is %s, found '%s'", df_cli_flag_name(parser->cli, flag),
+                 df_buf_text(&said), text);
+    df_buf_dispose(&said);
+    return -1;
+}
+
 static int give(struct parser *parser, const struct df_cli_flag *flag, const char *text, struct df_error *error)
 {
     struct df_cli_arguments *arguments = parser->arguments;
+    if (check_choice(parser, flag, text, error) != 0)
+        return -1;
     for (size_t i = 0; i < arguments->given_count && !flag->repeatable; i++)
         if (arguments->given[i].flag == flag)
             return df_error_set(error, DF_ERROR_INVALID, "%s is given twice", df_cli_flag_name(parser->cli, flag));

@@ -15,6 +15,10 @@ const struct df_option *df_cli_find_option(const struct df_config *config, const
 const char *df_cli_flag_name(const struct df_cli *cli, const struct df_cli_flag *flag);
 const char *df_cli_flag_value_name(const struct df_cli *cli, const struct df_cli_flag *flag); /* NULL: a switch */
 const char *df_cli_flag_help(const struct df_cli *cli, const struct df_cli_flag *flag);
+const char *df_cli_flag_choices(const struct df_cli *cli, const struct df_cli_flag *flag); /* NULL: any value */
+
+/* Takes a choice off the front of "a|b|c"; false at the end. */
+bool df_cli_next_choice(const char **choices, struct df_slice *choice);
 
 /* Puts the values of flags that set options into the configuration. */
 int df_cli_apply_flags(const struct df_cli *cli, const struct df_cli_arguments *arguments, struct df_error *error);

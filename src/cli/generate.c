@@ -568,7 +568,7 @@ static const struct df_cli_flag flags[] = {
     {.name = "--output", .letter = 'o', .value_name = "FOLDER", .help = "where the files go; made when it is missing"},
     {.name = "--users", .value_name = "N", .help = "visitors, each with one to 300 events (default: 100000)"},
     {.name = "--by",
-     .value_name = "user|day",
+     .choices = "user|day",
      .help = "how events are spread over files: each user in one, or a file per day (default: user)"},
     {.name = "--parts", .value_name = "N", .help = "files, with --by user (default: 8)"},
     {.name = "--seed", .value_name = "N", .help = "another number gives another shop (default: 1)"},
@@ -588,6 +588,7 @@ const struct df_cli_command df_command_generate = {
                    "  dayfly generate retail -o shop\n"
                    "  dayfly generate retail -o days --users 1000000 --by day\n",
     .operands = "DATASET",
+    .operand_choices = "retail",
     .operands_minimum = 1,
     .operands_maximum = 1,
     .flags = flags,

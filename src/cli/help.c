@@ -30,6 +30,14 @@ int df_cli_unknown_command(struct df_cli *cli, const char *name, struct df_error
     return df_error_set(error, DF_ERROR_INVALID, "there is no command '%s'", name);
 }
 
+static const struct df_cli_topic *find_topic(const char *name)
+{
+    for (size_t i = 0; i < df_cli_topic_count; i++)
+        if (strcmp(df_cli_topics[i].name, name) == 0)
+            return &df_cli_topics[i];
+    return NULL;
+}
+
 /* ---- the overview ---- */
 
 static void put_commands(const struct df_cli *cli, struct df_buf *out)
@@ -54,6 +62,9 @@ void df_cli_put_overview(const struct df_cli *cli, struct df_buf *out)
                          "\n"
                          "Commands:\n");
     put_commands(cli, out);
+    df_buf_put_text(out, "\nPages of help:\n");
+    for (size_t i = 0; i < df_cli_topic_count; i++)
+        df_buf_printf(out, "  help %-5s %s\n", df_cli_topics[i].name, df_cli_topics[i].summary);
     df_buf_put_text(out, "\nEach command has --help. Settings come from flags, the environment (DAYFLY_...)\n"
                          "and dayfly.yaml, in this order; 'dayfly config' shows them.\n");
 }
@@ -100,9 +111,13 @@ static void put_flags(const struct df_cli *cli, const char *title, const struct 
 {
     if (count == 0)
         return;
-    df_buf_printf(out, "\n%s:\n", title);
-    for (size_t i = 0; i < count; i++)
+    if (!flags[0].section)
+        df_buf_printf(out, "\n%s:\n", title);
+    for (size_t i = 0; i < count; i++) {
+        if (flags[i].section)
+            df_buf_printf(out, "\n%s:\n", flags[i].section);
         put_flag(cli, &flags[i], out);
+    }
 }
 
 void df_cli_put_command_help(const struct df_cli *cli, const struct df_cli_command *command, struct df_buf *out)
@@ -122,9 +137,13 @@ static int run(struct df_cli *cli, const struct df_cli_arguments *arguments, str
         df_cli_put_overview(cli, &out);
     } else {
         const struct df_cli_command *command = df_cli_find_command(cli, arguments->operands[0]);
-        if (!command)
+        const struct df_cli_topic *topic = find_topic(arguments->operands[0]);
+        if (!command && !topic)
             return df_cli_unknown_command(cli, arguments->operands[0], error);
-        df_cli_put_command_help(cli, command, &out);
+        if (command)
+            df_cli_put_command_help(cli, command, &out);
+        else
+            df_buf_put_text(&out, topic->text);
     }
     int result = df_cli_write(cli, df_buf_slice(&out), error);
     df_buf_dispose(&out);
@@ -133,9 +152,10 @@ static int run(struct df_cli *cli, const struct df_cli_arguments *arguments, str
 
 const struct df_cli_command df_command_help = {
     .name = "help",
-    .summary = "explain Dayfly, or one command",
-    .usage = "[COMMAND]",
-    .description = "Shows what there is, or with COMMAND the same as 'dayfly COMMAND --help'.\n",
+    .summary = "explain Dayfly, one command, or the language of filters",
+    .usage = "[COMMAND | filters]",
+    .description = "Shows what there is, with COMMAND the same as 'dayfly COMMAND --help', with\n"
+                   "filters the language of --step, --where and --users.\n",
     .operands = "COMMAND",
     .operands_maximum = 1,
     .without_config = true,

@@ -6,6 +6,7 @@
 
 #include "base/budget.h"
 
+static const char *const data_folder_names[] = {"DAYFLY_DATA", NULL};
 static const char *const temporary_folder_names[] = {"TMPDIR", NULL};
 
 const struct df_option df_cli_option_rows[] = {
@@ -14,6 +15,12 @@ const struct df_option df_cli_option_rows[] = {
      .flag = "--config",
      .value_name = "FILE",
      .help = "file of settings (default: dayfly.yaml in the working directory, if there is one)"},
+    {.name = "data.folder",
+     .type = DF_OPTION_TEXT,
+     .flag = "--data",
+     .value_name = "FOLDER",
+     .environment = data_folder_names,
+     .help = "where registered data sets are kept (default: dayfly in XDG_DATA_HOME, or ~/.local/share/dayfly)"},
     {.name = "invoke",
      .type = DF_OPTION_CHOICE,
      .default_text = "threads",

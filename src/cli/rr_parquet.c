@@ -20,21 +20,15 @@ enum column {
 
 /* Plain integers, as the original data set has them: the unit of the time is for the reader to find. */
 static const struct df_parquet_write_column columns[COLUMN_COUNT] = {
-    [TIMESTAMP] = {.name = "timestamp", .physical = DF_PARQUET_INT64},
-    [VISITORID] = {.name = "visitorid", .physical = DF_PARQUET_INT64},
-    [EVENT] = {.name = "event", .physical = DF_PARQUET_BYTE_ARRAY, .meaning = DF_PARQUET_STRING, .dictionary = true},
-    [ITEMID] = {.name = "itemid", .physical = DF_PARQUET_INT64},
-    [TRANSACTIONID] = {.name = "transactionid", .physical = DF_PARQUET_DOUBLE, .optional = true},
-    [CATEGORYID] = {.name = "categoryid",
-                    .physical = DF_PARQUET_BYTE_ARRAY,
-                    .meaning = DF_PARQUET_STRING,
-                    .dictionary = true},
-    [AVAILABLE] = {.name = "available", .physical = DF_PARQUET_BOOLEAN},
-    [PRICE] = {.name = "price", .physical = DF_PARQUET_DOUBLE, .optional = true},
-    [CRYPTIC_ATTRS] = {.name = "cryptic_attrs",
-                       .physical = DF_PARQUET_BYTE_ARRAY,
-                       .meaning = DF_PARQUET_STRING,
-                       .optional = true},
+    [TIMESTAMP] = {.name = "timestamp", .type = {.kind = DF_TYPE_INT64}},
+    [VISITORID] = {.name = "visitorid", .type = {.kind = DF_TYPE_INT64}},
+    [EVENT] = {.name = "event", .type = {.kind = DF_TYPE_STRING}, .dictionary = true},
+    [ITEMID] = {.name = "itemid", .type = {.kind = DF_TYPE_INT64}},
+    [TRANSACTIONID] = {.name = "transactionid", .type = {.kind = DF_TYPE_FLOAT}, .optional = true},
+    [CATEGORYID] = {.name = "categoryid", .type = {.kind = DF_TYPE_STRING}, .dictionary = true},
+    [AVAILABLE] = {.name = "available", .type = {.kind = DF_TYPE_BOOL}},
+    [PRICE] = {.name = "price", .type = {.kind = DF_TYPE_FLOAT}, .optional = true},
+    [CRYPTIC_ATTRS] = {.name = "cryptic_attrs", .type = {.kind = DF_TYPE_STRING}, .optional = true},
 };
 
 /* Some rows turned into columns, and what their dictionaries point at. */

@@ -91,11 +91,11 @@ static void put_escaped(struct df_buf *out, const char *path, const char *specia
             df_buf_put_char(out, *path);
 }
 
-void df_cli_put_uri(const struct df_cli *cli, const char *uri, struct df_buf *out)
+void df_cli_put_absolute_uri(const char *uri, struct df_buf *out)
 {
     char folder[PATH_MAX];
     bool relative = uri[0] && uri[0] != '/' && !strstr(uri, "://");
-    if (!relative || !is_remote(cli->config) || !getcwd(folder, sizeof folder) || folder[0] != '/') {
+    if (!relative || !getcwd(folder, sizeof folder) || folder[0] != '/') {
         df_buf_put_text(out, uri);
     } else if (strpbrk(folder, "*?[")) {
         df_buf_put_text(out, "file://");
@@ -105,6 +105,14 @@ void df_cli_put_uri(const struct df_cli *cli, const char *uri, struct df_buf *ou
     } else {
         df_buf_printf(out, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, uri);
     }
+}
+
+void df_cli_put_uri(const struct df_cli *cli, const char *uri, struct df_buf *out)
+{
+    if (is_remote(cli->config))
+        df_cli_put_absolute_uri(uri, out);
+    else
+        df_buf_put_text(out, uri);
 }
 
 /* The signals are blocked before the first thread starts, so that every thread inherits that; but they are told to the
@@ -188,6 +196,9 @@ static void take_answer(struct run *run, struct df_cli_answer *answer)
     snprintf(answer->job_id, sizeof answer->job_id, "%s", answer->stats.id);
     answer->stats.id = answer->job_id;
     answer->peak_memory_bytes = run->budget.peak_bytes;
+    df_job_take_times(run->on_loop.job, &answer->times);
+    struct df_slice explain = df_buf_slice(&df_job_query(run->on_loop.job)->explain);
+    df_buf_put_slice(&answer->explain, explain);
     memcpy(answer->counters, df_job_query(run->on_loop.job)->counters, sizeof answer->counters);
 }
 
@@ -229,6 +240,8 @@ int df_cli_run_query(struct df_cli *cli, const struct df_engine *engine, struct 
 void df_cli_answer_dispose(struct df_cli_answer *answer)
 {
     df_buf_dispose(&answer->content);
+    df_buf_dispose(&answer->explain);
+    df_job_times_dispose(&answer->times);
 }
 
 uint64_t df_cli_answer_counter(const struct df_cli_answer *answer, const char *name)

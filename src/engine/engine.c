@@ -4,6 +4,12 @@
 #include <assert.h>
 #include <inttypes.h>
 
+void df_query_dispose(struct df_query *query)
+{
+    df_arena_dispose(&query->arena);
+    df_buf_dispose(&query->explain);
+}
+
 /* ---- counters ---- */
 
 void df_query_count(struct df_query *query, const char *name, uint64_t add)

@@ -70,10 +70,15 @@ struct df_query {
     struct df_budget *budget;
     uint64_t memory_limit_bytes; /* of one worker process; 0: none */
     unsigned parallelism;        /* parts that run at once, about */
-    struct df_arena arena;       /* lives as long as the query */
-    void *state;                 /* the engine's */
+    uint64_t partial_values; /* values (of lists, distinct counts) that a partial may carry; 0: as the engine thinks */
+    struct df_arena arena;   /* lives as long as the query */
+    void *state;             /* the engine's */
     struct df_counter counters[DF_QUERY_COUNTERS];
+    struct df_buf explain; /* one JSON object, from finish on: how the answer was made. Freed by df_query_dispose */
 };
+
+/* Frees what the query owns: its arena and explain. */
+void df_query_dispose(struct df_query *query);
 
 /* At most DF_QUERY_COUNTERS different names. */
 void df_query_count(struct df_query *query, const char *name, uint64_t add);
@@ -109,7 +114,11 @@ int df_plan_add(struct df_plan *plan, const struct df_part *part, struct df_erro
 struct df_run_stats {
     uint64_t rows_scanned;
     uint64_t bytes_read;
-    uint64_t cpu_ns; /* filled by the executor */
+    /* Filled by the worker. */
+    uint64_t cpu_ns;
+    uint64_t queued_ns; /* from the arrival of its batch in the process to the part's start */
+    uint64_t total_ns;  /* from its start to its end; what is not cpu_ns of it was waiting, for bytes mostly */
+    bool cold;          /* its batch was the first of its process */
 };
 
 struct df_partial {

@@ -1,4 +1,5 @@
-/* Some rows of one column, decoded: plain arrays that a format fills and an engine reads.
+/* Some rows of one column, decoded: plain arrays that a format fills and an engine reads. What the values mean says
+ * format/type.h.
  *
  * Owned by whoever made it (a scan); valid until that scan's next step. Values at null rows are unspecified but
  * readable (bytes: the empty slice; codes: 0 when the dictionary has an entry). */
@@ -11,8 +12,10 @@ enum df_vector_kind {
     DF_VECTOR_BOOL,  /* bools: 0 or 1 */
     DF_VECTOR_INT64, /* int64s: every integer width, times and dates, widened */
     DF_VECTOR_FLOAT64,
-    DF_VECTOR_BYTES, /* bytes: strings and binary */
-    DF_VECTOR_CODES, /* codes into `dictionary`, each checked to be below its count */
+    DF_VECTOR_BYTES,  /* bytes: strings and binary */
+    DF_VECTOR_CODES,  /* codes into `dictionary`, each checked to be below its count */
+    DF_VECTOR_INT128, /* int128s: decimals of more than 18 digits */
+    DF_VECTOR_LIST,   /* list: row i has the elements [offsets[i], offsets[i + 1]) */
 };
 
 /* The distinct values behind codes. `serial` is unique within a scan, so that work done once per dictionary entry can
@@ -28,6 +31,15 @@ struct df_dictionary {
     } values;
 };
 
+struct df_vector;
+
+/* Offsets do not fall, and offsets[row_count] == elements->row_count. A null list and an empty one have no elements;
+ * `valid` of the list's vector tells them apart. */
+struct df_vector_list {
+    const uint32_t *offsets;          /* row_count + 1 */
+    const struct df_vector *elements; /* of any kind but LIST; with `valid` of its own */
+};
+
 struct df_vector {
     enum df_vector_kind kind;
     uint32_t row_count;
@@ -38,6 +50,8 @@ struct df_vector {
         const double *float64s;
         const struct df_slice *bytes;
         const uint32_t *codes;
+        const __int128 *int128s;
+        struct df_vector_list list;
     } values;
     const struct df_dictionary *dictionary; /* of CODES */
 };

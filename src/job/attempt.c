@@ -263,6 +263,38 @@ static void count_unwanted(struct df_job *job, const struct df_job_batch *batch,
         job->loop.stats.attempts_failed++;
 }
 
+static void note_won(struct df_job_batch *batch, const struct df_run_stats *run)
+{
+    uint64_t end_ns;
+    batch->won[batch->won_count++] = *run;
+    if (__builtin_add_overflow(run->queued_ns, run->total_ns, &end_ns))
+        end_ns = UINT64_MAX;
+    if (end_ns > batch->last_end_ns)
+        batch->last_end_ns = end_ns;
+    batch->last_told_ns = df_time_mono_ns();
+}
+
+/* What the way to the worker and back took is what is left of the batch's time when the worker's own is taken off: no
+ * two clocks are compared. */
+static void note_times(struct df_job *job, const struct df_job_batch *batch)
+{
+    uint64_t round_ns = batch->won_count ? (uint64_t)(batch->last_told_ns - batch->submitted_ns) : 0;
+    uint64_t way_ns = round_ns > batch->last_end_ns ? round_ns - batch->last_end_ns : 0;
+    for (uint32_t i = 0; i < batch->won_count; i++) {
+        const struct df_run_stats *run = &batch->won[i];
+        uint64_t invoke_ns;
+        if (__builtin_add_overflow(way_ns, run->queued_ns, &invoke_ns))
+            invoke_ns = UINT64_MAX;
+        uint64_t load_ns = run->total_ns > run->cpu_ns ? run->total_ns - run->cpu_ns : 0;
+        df_job_times_note(
+            &job->loop.times,
+            (const uint64_t[DF_JOB_TIMES]){
+                [DF_JOB_TIME_INVOKE] = invoke_ns, [DF_JOB_TIME_LOAD] = load_ns, [DF_JOB_TIME_TOTAL] = run->total_ns});
+        job->loop.stats.tasks_cold += run->cold;
+        job->loop.stats.tasks_warm += !run->cold;
+    }
+}
+
 static struct df_error missing_error(const struct df_job_part *part)
 {
     struct df_error error;
@@ -298,6 +330,7 @@ static void told(struct df_job *job, struct df_job_batch *batch, struct df_job_p
     }
     detach(job, part, batch);
     df_job_hedge_note(batch->stage, df_time_mono_ns() - batch->submitted_ns);
+    note_won(batch, &result->stats);
     settle_answer(job, part, result);
 }
 
@@ -377,6 +410,7 @@ static void on_done(void *ctx, struct df_batch *base, const struct df_error *err
     struct df_job_batch *batch = (struct df_job_batch *)base;
     unqueue_cancel(job, batch);
     unlink_batch(job, batch);
+    note_times(job, batch);
     tell_untold(job, batch, error);
     release_batch(batch);
     count_cost(job, cost);

@@ -223,6 +223,7 @@ void df_job_batch_free(struct df_job_batch *batch)
     free((void *)batch->base.envelope.parts);
     free(batch->parts);
     free(batch->told);
+    free(batch->won);
     free(batch);
 }
 
@@ -234,7 +235,8 @@ static struct df_job_batch *batch_make(uint32_t count)
     batch->parts = calloc(count, sizeof(struct df_job_part *));
     batch->base.envelope.parts = calloc(count, sizeof(const struct df_part *));
     batch->told = calloc(count, sizeof(bool));
-    if (batch->parts && batch->base.envelope.parts && batch->told)
+    batch->won = calloc(count, sizeof *batch->won);
+    if (batch->parts && batch->base.envelope.parts && batch->told && batch->won)
         return batch;
     df_job_batch_free(batch);
     return NULL;

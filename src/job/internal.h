@@ -140,6 +140,11 @@ struct df_job_batch {
     uint32_t pending; /* of those, whose parts are not settled by another attempt */
     bool *told;
     struct df_job_part **parts; /* by position */
+    /* Of those whose answer was the first of its part: how long they took, as the worker says. */
+    struct df_run_stats *won;
+    uint32_t won_count;
+    uint64_t last_end_ns; /* the latest end of one, by the worker's clock, from the arrival of the batch there */
+    int64_t last_told_ns; /* when it was told here */
 };
 
 /* ---- engine calls ---- */
@@ -239,6 +244,7 @@ struct df_job {
         uint64_t random;
         int64_t started_ns;
         struct df_job_stats stats;
+        struct df_job_times times;
     } loop;
 };
 

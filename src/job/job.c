@@ -450,7 +450,8 @@ static void dispose(struct df_job *job)
     for (size_t i = 0; i < 2; i++)
         free(job->loop.lanes[i].heap);
     df_section_manifest_release(job->loop.carried);
-    df_arena_dispose(&job->engine.query.arena);
+    df_job_times_dispose(&job->loop.times);
+    df_query_dispose(&job->engine.query);
     free(job->prefix);
     free(job->lease);
     free(job);
@@ -490,6 +491,12 @@ const struct df_job_stats *df_job_statistics(const struct df_job *job)
 const struct df_query *df_job_query(const struct df_job *job)
 {
     return &job->engine.query;
+}
+
+void df_job_take_times(struct df_job *job, struct df_job_times *times)
+{
+    assert(job->loop.ended);
+    df_job_times_move(times, &job->loop.times);
 }
 
 void df_job_free(struct df_job *job)

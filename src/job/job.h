@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "engine/engine.h"
 #include "invoke/invoke.h"
+#include "job/times.h"
 #include "net/loop.h"
 
 struct df_job;
@@ -59,9 +60,10 @@ struct df_job_stats {
     uint64_t parts, batches;
     uint64_t attempts_failed; /* parts' attempts that ended in an error */
     uint64_t retries, hedges;
-    uint64_t answers_dropped; /* late and double ones */
-    uint64_t parts_unsettled; /* cut off by ENOUGH or by the end */
-    struct df_run_stats run;  /* of winning attempts */
+    uint64_t answers_dropped;        /* late and double ones */
+    uint64_t parts_unsettled;        /* cut off by ENOUGH or by the end */
+    struct df_run_stats run;         /* of winning attempts */
+    uint64_t tasks_cold, tasks_warm; /* winning attempts, by whether they were the first of their process */
     uint64_t bytes_planned;
     uint64_t section_bytes, sections_spilled;
     struct df_cost cost;
@@ -79,6 +81,8 @@ int df_job_start(struct df_job **job, const struct df_job_options *options, df_j
 void df_job_cancel(struct df_job *job);
 const struct df_job_stats *df_job_statistics(const struct df_job *job);
 const struct df_query *df_job_query(const struct df_job *job); /* its counters */
-void df_job_free(struct df_job *job);                          /* only after on_end has been called */
+/* Once on_end has been called: how long its winning attempts took, moved to the caller. */
+void df_job_take_times(struct df_job *job, struct df_job_times *times);
+void df_job_free(struct df_job *job); /* only after on_end has been called */
 
 #endif

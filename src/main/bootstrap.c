@@ -11,11 +11,12 @@
 
 #include "base/log.h"
 #include "engine/funnel/funnel.h"
+#include "engine/funnel/register/register.h"
 #include "worker/events.h"
 
 enum { SETTINGS_BYTES_MAX = 1024 * 1024, ANSWER_EARLY_MS = 500 };
 
-static const struct df_engine *const engines[] = {&df_engine_funnel};
+static const struct df_engine *const engines[] = {&df_engine_funnel, &df_engine_registration};
 
 static const struct df_engine *find_engine(struct df_slice name)
 {

@@ -449,6 +449,10 @@ static int put_success(struct df_json_writer *json, const struct df_part_result 
     put_uint(json, "rows_scanned", result->stats.rows_scanned);
     put_uint(json, "bytes_read", result->stats.bytes_read);
     put_uint(json, "cpu_ns", result->stats.cpu_ns);
+    put_uint(json, "queued_ns", result->stats.queued_ns);
+    put_uint(json, "total_ns", result->stats.total_ns);
+    df_json_key(json, "cold");
+    df_json_boolean(json, result->stats.cold);
     df_json_end_object(json);
     return 0;
 }
@@ -556,6 +560,10 @@ static int take_success(const struct df_json *json, const struct df_envelope *en
     (void)take_uint(stats, "rows_scanned", UINT64_MAX, &result->stats.rows_scanned);
     (void)take_uint(stats, "bytes_read", UINT64_MAX, &result->stats.bytes_read);
     (void)take_uint(stats, "cpu_ns", UINT64_MAX, &result->stats.cpu_ns);
+    (void)take_uint(stats, "queued_ns", UINT64_MAX, &result->stats.queued_ns);
+    (void)take_uint(stats, "total_ns", UINT64_MAX, &result->stats.total_ns);
+    const struct df_json *cold = df_json_get(stats, "cold");
+    result->stats.cold = cold && cold->type == DF_JSON_BOOL && cold->boolean;
     return 0;
 }
 

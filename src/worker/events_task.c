@@ -26,6 +26,7 @@ struct df_task_events {
     struct df_pool *pool;
     struct df_executor *executor;
     struct df_budget budget;
+    bool warm; /* an envelope has come before */
 };
 
 struct assignment {
@@ -37,6 +38,7 @@ struct assignment {
     struct df_pool_call fetch;
     struct df_error fetch_error;
     bool fetch_failed, submitted;
+    bool cold; /* the first of this process */
     struct df_execution execution;
     struct df_post_item done;
     struct df_timer late;
@@ -119,6 +121,7 @@ static void on_late(void *ctx)
 static void on_part(void *ctx, uint32_t position, struct df_part_result *result)
 {
     struct assignment *assignment = ctx;
+    result->stats.cold = assignment->cold;
     pthread_mutex_lock(&assignment->mutex);
     bool closed = assignment->synced.closed;
     if (!closed) {
@@ -272,6 +275,8 @@ static void handle_task(void *ctx, const struct df_event *event, const struct df
         return;
     }
     assignment->reply = reply;
+    assignment->cold = !events->warm;
+    events->warm = true;
     arm_late(assignment);
     assignment->fetch = (struct df_pool_call){.fn = fetch_on_pool,
                                               .ctx = assignment,

@@ -60,6 +60,7 @@ static struct df_execution *find_synced(const struct df_executor *executor)
 void df_executor_submit(struct df_executor *executor, struct df_execution *execution)
 {
     memset(&execution->executor, 0, sizeof execution->executor);
+    execution->executor.submitted_ns = df_time_mono_ns();
     pthread_mutex_lock(&executor->mutex);
     assert(!executor->synced.closing);
     if (executor->synced.last)
@@ -208,10 +209,15 @@ static int run_part(struct df_executor *executor, struct df_execution *execution
     return rc;
 }
 
+static uint64_t elapsed(int64_t from_ns, int64_t to_ns)
+{
+    return to_ns > from_ns ? (uint64_t)(to_ns - from_ns) : 0;
+}
+
 static void run_and_tell(struct df_executor *executor, struct df_execution *execution, uint32_t position)
 {
     struct df_part_result result = {0};
-    int64_t start_ns = df_time_thread_cpu_ns();
+    int64_t start_cpu_ns = df_time_thread_cpu_ns(), start_ns = df_time_mono_ns();
     int rc = refuse(execution, &result.error);
     if (rc == 0)
         rc = run_part(executor, execution, execution->envelope->parts[position], &result);
@@ -222,7 +228,9 @@ static void run_and_tell(struct df_executor *executor, struct df_execution *exec
     } else {
         df_error_clear(&result.error);
     }
-    result.stats.cpu_ns = (uint64_t)(df_time_thread_cpu_ns() - start_ns);
+    result.stats.cpu_ns = elapsed(start_cpu_ns, df_time_thread_cpu_ns());
+    result.stats.queued_ns = elapsed(execution->executor.submitted_ns, start_ns);
+    result.stats.total_ns = elapsed(start_ns, df_time_mono_ns());
     execution->callbacks.on_part(execution->callbacks.ctx, position, &result);
 }
 

@@ -63,6 +63,7 @@ struct df_execution {
         struct df_task task;
         uint32_t next_position, told;
         uint64_t inline_bytes_used;
+        int64_t submitted_ns;
     } executor; /* its own, under its mutex; task is read-only while OPEN */
 };
 

@@ -98,7 +98,7 @@ def test_alone_it_shows_what_can_be_done(dayfly):
 
 
 def test_every_command_explains_itself(dayfly):
-    assert {"funnel", "generate", "config", "help", "version"} <= set(commands(dayfly))
+    assert {"funnel", "query", "generate", "config", "completion", "help", "version"} <= set(commands(dayfly))
     for command in commands(dayfly):
         text = dayfly.run("help", command).stdout
         assert text == dayfly.run(command, "--help").stdout == dayfly.run(command, "--bogus", "-h").stdout
@@ -223,7 +223,7 @@ def test_a_funnel_as_json_keeps_what_depends_on_the_run_in_stats(dayfly, shop):
         ]
     ]
     for text in texts:
-        assert list(members(text)) == ["success", "stats", "query", "funnel"]
+        assert list(members(text)) == ["success", "requestId", "stats", "query", "funnel"]
         parts = members(text)
         assert (parts["query"], parts["funnel"]) == (members(texts[0])["query"], members(texts[0])["funnel"])
     answer = json.loads(texts[0])
@@ -234,7 +234,7 @@ def test_a_funnel_as_json_keeps_what_depends_on_the_run_in_stats(dayfly, shop):
     assert stats["dataset"]["parts"] >= 2
     assert stats["dataset"]["totalSize"] == sum(path.stat().st_size for path in shop.iterdir())
     assert stats["worker"]["scannedRows"] == 350 and stats["worker"]["scannedGroups"] == 200
-    assert stats["totalTime"] > 0 and stats["requestId"] and stats["invoker"]["failedTasks"] == 0
+    assert stats["totalTime"] > 0 and answer["requestId"] and stats["invoker"]["failedTasks"] == 0
 
 
 def test_columns_that_can_only_be_meant_are_taken_and_said(dayfly, shop):
@@ -243,6 +243,14 @@ def test_columns_that_can_only_be_meant_are_taken_and_said(dayfly, shop):
     assert "'visitorid'" in done.stderr and "'timestamp'" in done.stderr
     assert [step["matchingGroups"] for step in json.loads(done.stdout)["funnel"]["sequence"]] == [200, 100, 50]
     assert dayfly.run("funnel", shop, *words_of(), "-o", "json").stderr == ""
+
+
+def test_paths_may_be_listed_with_commas(dayfly, shop):
+    whole = dayfly.funnel(shop, STEPS)
+    assert dayfly.funnel(f"{shop}/part-0.parquet,{shop}/part-1.parquet", STEPS) == whole
+    steps = [word for step in STEPS for word in ("--step", step)]
+    shutil.copy(shop / "part-0.parquet", dayfly.folder / "a,b.parquet")  # a file that is there is no list
+    assert "100 users" in dayfly.run("funnel", "a,b.parquet", *steps).stdout
 
 
 def test_columns_that_cannot_be_guessed_are_asked_for(dayfly):
@@ -256,7 +264,9 @@ def test_columns_that_cannot_be_guessed_are_asked_for(dayfly):
 
 def test_steps_on_every_kind_of_column(dayfly, shop):
     for step, users in [("price >= 50", 50), ("price < 50", 200), ("available = true", 200), ("visitorid != 7", 199),
-                        ("event=view", 200), ("event = 'nothing'", 0), ("timestamp > 2000", 50)]:
+                        ("event=view", 200), ("event = 'nothing'", 0), ("timestamp > 2000", 50), ("rating > 4", 200),
+                        ("event in ('cart', 'buy')", 100), ("price is null", 100), ("not event = 'view'", 100),
+                        ("event = 'view' and (price > 2 or available = true)", 200), ("event starts with 'b'", 50)]:
         assert dayfly.funnel(shop, [step])[1][0] == users, step
 
 
@@ -268,6 +278,45 @@ def test_the_answer_goes_into_a_file(dayfly, shop):
     dayfly.run("funnel", shop, *words_of(), "--output-file", target)
     assert "\033" not in target.read_text() and "Which users did" in target.read_text()
     assert [path.name for path in target.parent.iterdir()] == ["answer.json"]
+
+
+def test_a_chart_of_all_that_can_be_asked(dayfly, shop):
+    done = dayfly.run("funnel", shop, *words_of(STEPS[:2]), "--name", "basket", "--max-gap", "1h", "--without", "event = 'nothing'",
+                      "--step", STEPS[2], "--within", "1d", "--durations", "--by", "available", "--trend", "day", "--where", "timestamp > 0",
+                      "--users", "event = 'view'", "--time-unit", "s", "--from", 0, "--to", "2030-01-01")
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("2 basket") and line.endswith("17 min") for line in lines), done.stdout
+    assert any(line.startswith("by available") for line in lines) and any(line.startswith("1970-01-01") for line in lines)
+    assert any(line.startswith("true") and "200  100  50" in line for line in lines), done.stdout
+
+
+def test_explain_tells_how_it_was_answered(dayfly, shop):
+    text = dayfly.run("funnel", shop, *words_of(), "--explain").stdout
+    for word in ("users", "exchange", "columns", "files", "row groups", "stage 1"):
+        assert any(line.startswith(word) for line in text.splitlines()), text
+    assert "Which users" not in text
+    report = json.loads(dayfly.run("funnel", shop, *words_of(), "--explain", "-o", "json").stdout)
+    assert set(report["columns"]) == {"visitorid", "timestamp", "event"}
+    assert report["files"] == {"read": 2, "skipped": 0} and report["stages"]
+    spread = json.loads(dayfly.run("funnel", shop, *words_of(), "--groups", "spread", "--explain", "-o", "json").stdout)
+    assert spread["users"] == "spread" and spread["exchange"]["sections"] >= 1 and spread["exchange"]["why"]
+    whole = json.loads(dayfly.run("funnel", shop, *words_of(), "--groups", "whole", "--explain", "-o", "json").stdout)
+    assert whole["users"] == "whole" and whole["exchange"] is None
+    fails(dayfly, "funnel", shop, *words_of(), "--explain", "-o", "svg", status=2, says="--explain is text or json")
+
+
+def test_a_guessed_unit_is_said_and_a_given_one_is_not(dayfly, shop):
+    words = ["funnel", shop, *words_of(), "--within", "30m"]
+    assert "taking column 'timestamp' as seconds (--time-unit says otherwise)" in dayfly.run(*words).stderr
+    assert dayfly.run(*words, "--time-unit", "ms").stderr == ""
+
+
+def test_a_cohort_is_exported(dayfly, shop):
+    done = dayfly.run("funnel", shop, *words_of(), "--export", "reached:2=users.parquet", "--columns", "price")
+    assert "100 users written to users.parquet" in done.stdout
+    table = pq.read_table(dayfly.folder / "users.parquet")
+    assert table.column_names[:3] == ["visitorid", "step1", "step2"] and table.num_rows == 100
+    assert sorted(table["visitorid"].to_pylist()) == list(range(0, 200, 2))
 
 
 # ---- wrong questions ----
@@ -286,7 +335,19 @@ def test_the_answer_goes_into_a_file(dayfly, shop):
         (["funnel", "{shop}", *words_of(), "--user=x"], ["--user is given twice"]),
         (["funnel", "{shop}", "--step"], ["--step needs a value: --step EXPR"]),
         (["funnel", "{shop}", *words_of(), "--groups", "half"], ["--groups is auto, whole or spread", "'half'"]),
-        (["funnel", "{shop}", *words_of(), "-o", "xml"], ["--output is text or json", "'xml'"]),
+        (["funnel", "{shop}", *words_of(), "-o", "xml"], ["--output is text, json, csv, svg or html", "'xml'"]),
+        (["funnel", "{shop}", *words_of(), "--order", "any", "--durations"], ["--durations needs steps in an order", "try: --order loose"]),
+        (["funnel", "{shop}", "--name", "x", *words_of()], ["--name x has no --step right before it"]),
+        (["funnel", "{shop}", *words_of(), "--top", "3"], ["needs --by"]),
+        (["funnel", "{shop}", *words_of(), "--export", "users.csv"], ["reached:2=users.parquet"]),
+        (["funnel", "{shop}", *words_of(), "--within", "7 days"], ["--within", "'7 days'"]),
+        (["funnel", "{shop}", *words_of(), "--max-gap", "soon"], ["step 3 --max-gap", "'soon'"]),
+        (["funnel", "{shop}", *words_of(), "--from", "yesterday"], ["--from", "'yesterday'"]),
+        (["funnel", "{shop}", *words_of(), "--from", "9", "--to", "9"], ["timeframe"]),
+        (["funnel", "{shop}", *words_of(), "--by", "evnt"], ["--by", "evnt"]),
+        (["funnel", "{shop}", *words_of(), "--where", "evnt = 'view'"], ["--where", "evnt"]),
+        (["funnel", "{shop}", *words_of(), "--users", "evnt = 'view'"], ["--users 1", "evnt"]),
+        (["funnel", "{shop}", "--without", "evnt=1", *words_of()], ["--without 1", "evnt"]),
         (["funnel", "{shop}", *words_of(), "--threads", "0"], ["--threads", "'0'"]),
         (["funnel", "{shop}", *words_of(), "--threads", "-1"], ["--threads", "'-1'"]),
         (["funnel", "{shop}", *words_of(), "--threads", "two"], ["--threads", "'two'"]),
@@ -298,7 +359,7 @@ def test_the_answer_goes_into_a_file(dayfly, shop):
         (["funnel", "{shop}", *words_of(["event > 5"])], ["step 1", "'event' is a string"]),
         (["funnel", "{shop}", *words_of(["price = 'much'"])], ["step 1", "'price' is a float", "'much'"]),
         (["funnel", "{shop}", *words_of(["available = 3"])], ["step 1", "'available' is a boolean"]),
-        (["funnel", "{shop}", *words_of(time="event")], ["'event' cannot be the time"]),
+        (["funnel", "{shop}", *words_of(time="event")], ["'event' is a string", "cannot be the time"]),
     ],
 )
 def test_wrong_questions(dayfly, shop, words, says):
@@ -374,7 +435,10 @@ class TestWrongData:
         fails(dayfly, "funnel", ".", *words_of(), *flags, status=3, says="b.parquet")
 
     def test_column_of_a_kind_that_is_not_read(self, dayfly, shop, flags):
-        fails(dayfly, "funnel", shop, *words_of(["rating > 4"]), *flags, status=3, says=["'rating'", "FLOAT"])
+        attributes = pa.array([[("colour", "red")]] * 10, pa.map_(pa.string(), pa.string()))
+        table = shop_table(10).slice(0, 10).append_column("attributes", attributes)
+        pq.write_table(table, dayfly.folder / "map.parquet")
+        fails(dayfly, "funnel", "map.parquet", *words_of(["attributes is null"]), *flags, status=None, says="attributes")
 
     def test_column_that_one_file_lacks(self, dayfly, shop, flags):
         shutil.copy(shop / "part-0.parquet", dayfly.folder / "a.parquet")

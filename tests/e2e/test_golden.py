@@ -2,6 +2,7 @@
 
 Right: golden answers of the original engine; a tiny evaluator in Python that says the meaning in ten lines; DuckDB."""
 import itertools
+import json
 import math
 import zlib
 
@@ -10,7 +11,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+import golden
 from conftest import members
+from golden import value
 
 VIEW, CART, BUY = "event = 'view'", "event = 'addtocart'", "event = 'transaction'"
 ALL = (20000, 50008)
@@ -64,6 +67,211 @@ def test_pyarrow_and_duckdb_read_what_generate_writes(retail):
         tables = [pyarrow.parquet.read_table(file) for file in folder.rglob("*.parquet")]
         assert sum(table.num_rows for table in tables) == 50008
         assert sum(table["price"].null_count for table in tables) == 3087
+
+
+# ---- the golden questions in JSON, and the worked examples ----
+
+COLUMNS = ["--user", "visitorid", "--time", "timestamp"]
+# Every cut of CUTS meets every one of these over the questions, and every question six of them at least.
+SETTINGS = [(1, "64M"), (2, "0"), (8, "64M"), (1, "0"), (2, "64M"), (8, "0")]
+
+
+def ask(dayfly, path, query, *flags, columns=COLUMNS):
+    """The bytes of query and funnel as `dayfly query` prints them, and both read."""
+    text = dayfly.run("query", path, *columns, "-q", json.dumps(query), *flags).stdout
+    printed = members(text)
+    return (printed["query"], printed.get("funnel")), golden.asked(json.loads(text))
+
+
+@pytest.mark.parametrize("name", golden.QUESTIONS)
+def test_golden_questions_have_their_answers_and_the_same_bytes_however_asked(dayfly, retail, name):
+    query, expected = golden.QUESTIONS[name]
+    texts = {}
+    for number, (layout, groups) in enumerate(CUTS, list(golden.QUESTIONS).index(name)):
+        threads, memory = SETTINGS[number % len(SETTINGS)]
+        way = (layout, groups, threads, memory)
+        texts[way], answer = ask(dayfly, retail[layout], query, "--groups", groups, "--threads", threads, "--memory", memory)
+        assert list(golden.differences(answer, expected)) == [], way
+    assert len(set(texts.values())) == 1, texts
+    assert dayfly.left_behind() == []
+
+
+@pytest.mark.parametrize("layout, groups", CUTS)
+def test_all_threads_and_memories_answer_a_question_with_everything(dayfly, retail, layout, groups):
+    query, expected = golden.QUESTIONS["Q14"]
+    texts = set()
+    for threads, memory in SETTINGS:
+        text, answer = ask(dayfly, retail[layout], query, "--groups", groups, "--threads", threads, "--memory", memory)
+        assert list(golden.differences(answer, expected)) == []
+        texts.add(text)
+    assert len(texts) == 1
+
+
+def test_a_golden_answer_that_differs_is_seen():
+    """Whoever compares must be able to fail."""
+    _, expected = golden.QUESTIONS["Q2"]
+    for change in ({"view": 6605905.1, "addtocart": 240531.768, "transaction": 125145.61200000001}, {"view": 1.0}):
+        changed = json.loads(json.dumps(expected))
+        changed["query"]["aggregations"][3]["value"] = change
+        assert list(golden.differences(changed, expected)) != []
+    changed = json.loads(json.dumps(expected))
+    changed["query"]["matchingGroups"] = 20000.0
+    assert list(golden.differences(changed, expected)) != []
+    upside_down = {"value": {"a": 1, "b": 2}}
+    assert list(golden.differences(upside_down, upside_down)) != []
+
+
+EXAMPLE_ROWS = [
+    (int(g), int(t), None if e == "-" else e, None if p == "-" else float(p))
+    for g, t, e, p in (
+        row.split(",")
+        for row in """1,10,view,1.0 1,20,cart,- 1,30,buy,5.0 2,10,view,2.0 2,10,cart,2.0 2,11,buy,0.5 3,30,buy,- 3,20,cart,- 3,10,view,-
+                      4,5,cart,7.0 4,6,view,-1.0 4,7,-,0.0 5,1,view,- 5,1,view,3.0 5,2,view,-""".split()
+    )
+]
+E_IS = {name: {"filter": ["e", "==", name]} for name in ("view", "cart", "buy")}
+E_ISNT_VIEW = {"filter": ["e", "!=", "view"], "target": ["count", "==", 2]}
+P_ABOVE = {number: {"filter": ["p", ">", number]} for number in (0, 6, 100)}
+THREE_CONDITIONS = [E_IS["buy"], E_IS["view"], P_ABOVE[6]]
+VIEWS_OF_2 = [{"column": "e", "op": "==", "value": "view"}, {"column": "p", "op": ">=", "value": 2}]
+
+
+def groups_and_rows(*pairs):
+    """Of all users, then of each step."""
+    (first, *steps) = pairs
+    return {**golden.answer(*first), **(golden.funnel(*steps) if steps else {})}
+
+
+def examples_with(target, **more):
+    return golden.condition({**E_IS["cart"], "target": target, **more})
+
+
+# number in the specification: (query, answer)
+EXAMPLES = {
+    "1": (golden.condition(E_ISNT_VIEW), groups_and_rows((4, 12))),
+    "2a": (examples_with(["count", "<", 2]), groups_and_rows((4, 12))),
+    "2b": (examples_with(["count", "<", 2], includeZero=True), groups_and_rows((5, 15))),
+    "2c": (examples_with(["count", "==", 0]), groups_and_rows((1, 3))),
+    "3a": (golden.condition({**E_IS["view"], "target": ["sum", "p", "<=", 0]}), groups_and_rows((2, 6))),
+    "3b": (golden.condition({**E_IS["buy"], "target": ["sum", "p", "<", 1]}), groups_and_rows((2, 6))),
+    "4": ({"funnel": {"sequence": list(E_IS.values())}}, groups_and_rows((5, 15), (5, 15), (2, 6), (2, 6))),
+    "5": ({"funnel": {"sequence": [E_IS["view"]] * 3}}, groups_and_rows((5, 15), (5, 15), (1, 3), (0, 0))),
+    "6a": (golden.condition(*THREE_CONDITIONS, relation="$0 or $1 and $2"), groups_and_rows((4, 12))),
+    "6b": (golden.condition(*THREE_CONDITIONS, relation="($0 or $1) and $2"), groups_and_rows((1, 3))),
+    "7": (
+        golden.condition(P_ABOVE[0], aggregations=[{"column": "e"}, {"column": "e", "type": "sumPerValue", "otherColumn": "p"}]),
+        golden.answer(
+            4, 12, value("count", "e", 11), value("countPerValue", "e", {"view": 6, "cart": 3, "buy": 2}),
+            value("groupsPerValue", "e", {"view": 4, "cart": 3, "buy": 2}), value("sumPerValue", "e", {"cart": 9.0, "buy": 5.5, "view": 5.0}),
+        ),
+    ),
+    "8a": (golden.condition({"filters": VIEWS_OF_2}), groups_and_rows((2, 6))),
+    "8b": (golden.condition(*({"filter": one} for one in VIEWS_OF_2)), groups_and_rows((4, 12))),
+    # Cut in parts, the original adds the parts' means; ours is the mean whatever the parts.
+    "9": (
+        golden.aggregate({"column": "e", "type": "meanPerValue", "otherColumn": "p"}),
+        golden.answer(5, 15, value("meanPerValue", "e", {"cart": 4.5, "buy": 2.75, "view": 1.25})),
+    ),
+    "10": (
+        golden.condition({"filter": ["g", "==", 5]}, aggregations=[{"column": "e", "type": "countPerValue"}]),
+        golden.answer(1, 3, value("countPerValue", "e", {"view": 3})),
+    ),
+    "11a": (
+        golden.aggregate({"column": "p", "type": "countPerValue"}),
+        golden.answer(
+            5, 15, value("countPerValue", "p", {"2.0": 2, "-1.0": 1, "0.0": 1, "0.5": 1, "1.0": 1, "3.0": 1, "5.0": 1, "7.0": 1})
+        ),
+    ),
+    "11b": (
+        golden.aggregate({"column": "g", "type": "sumPerValue", "otherColumn": "t"}),
+        golden.answer(5, 15, value("sumPerValue", "g", {"1": 60, "3": 60, "2": 31, "4": 18, "5": 4})),
+    ),
+    "12a": (
+        {
+            **golden.condition(E_IS["view"]),
+            "funnel": {
+                "sequence": [E_IS["buy"]], "stepAggregations": [{"column": "e", "type": "count"}],
+                "endAggregations": [{"column": "e", "type": "countPerValue"}],
+            },
+        },
+        {
+            **golden.answer(5, 15),
+            **golden.funnel((3, 9, [value("count", "e", 9)]), end=[value("countPerValue", "e", {"buy": 3, "cart": 3, "view": 3})]),
+        },
+    ),
+    "12b": (
+        {
+            **golden.condition(P_ABOVE[100]),
+            "funnel": {"sequence": [E_IS["view"], E_IS["cart"]], "endAggregations": [{"column": "e"}]},
+        },
+        {
+            **golden.answer(0, 0),
+            **golden.funnel((0, 0), (0, 0), end=[value("count", "e", 0), value("countPerValue", "e", {}), value("groupsPerValue", "e", {})]),
+        },
+    ),
+}  # fmt: skip
+
+
+def write_examples(folder, cut):
+    """The fifteen rows in files. cut: (name, rows -> list of files, each a list of rows; further settings)."""
+    _, files_of, kinds, settings = cut
+    folder.mkdir(parents=True)
+    for number, rows in enumerate(files_of(EXAMPLE_ROWS)):
+        columns = dict(zip("gtep", zip(*rows) if rows else [[]] * 4))
+        table = pyarrow.table({name: pyarrow.array(columns[name], kinds.get(name, kind)) for name, kind in EXAMPLE_TYPES.items()})
+        pyarrow.parquet.write_table(table, folder / f"{number:02}.parquet", **settings)
+
+
+EXAMPLE_TYPES = {"g": pyarrow.int64(), "t": pyarrow.int64(), "e": pyarrow.string(), "p": pyarrow.float64()}
+CATEGORICAL = {"e": pyarrow.dictionary(pyarrow.int8(), pyarrow.string())}
+EXAMPLE_CUTS = [
+    ("one", lambda rows: [rows], {}, {}),
+    ("categorical", lambda rows: [rows], CATEGORICAL, {}),
+    ("row-groups", lambda rows: [rows], {"g": pyarrow.int32()}, {"row_group_size": 1, "use_dictionary": False}),
+    ("two-parts", lambda rows: [rows[:6], rows[6:]], {}, {"row_group_size": 4}),
+    ("user-by-user", lambda rows: [[row for row in rows if row[0] == user] for user in range(1, 6)], {}, {}),
+    ("row-by-row", lambda rows: [[row] for row in rows], {"t": pyarrow.int16()}, {}),
+    # Every user in three files, and an empty one between them.
+    ("dealt-out", lambda rows: [rows[0::3], [], rows[2::3], rows[1::3]], CATEGORICAL, {}),
+]
+WHOLE_CUTS = {"one", "categorical", "row-groups", "two-parts", "user-by-user"}
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("examples")
+    for cut in EXAMPLE_CUTS:
+        write_examples(folder / cut[0], cut)
+    return folder
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_worked_examples_are_answered_as_written_however_the_rows_are_cut(dayfly, examples, name):
+    query, expected = EXAMPLES[name]
+    texts = {}
+    for number, (cut, *_) in enumerate(EXAMPLE_CUTS, list(EXAMPLES).index(name)):
+        for groups in ["auto", "whole" if cut in WHOLE_CUTS and number % 2 else "spread"]:
+            threads, memory = SETTINGS[number % len(SETTINGS)]
+            flags = ["--time-unit", "s", "--groups", groups, "--threads", threads, "--memory", memory]
+            texts[cut, groups], answer = ask(dayfly, examples / cut, query, *flags, columns=["--user", "g", "--time", "t"])
+            assert list(golden.differences(answer, expected)) == [], (cut, groups)
+    assert len(set(texts.values())) == 1, texts
+
+
+def test_parts_without_rows_and_relations_that_ignore_are_no_errors(dayfly, examples, tmp_path):
+    columns = ["--user", "g", "--time", "t"]
+    write_examples(tmp_path / "empty", ("empty", lambda rows: [[], []], {}, {}))
+    for name, (query, _) in EXAMPLES.items():
+        _, answer = ask(dayfly, tmp_path / "empty", query, columns=columns)
+        assert answer["query"]["matchingGroups"] == answer["query"]["matchingGroupRows"] == 0, name
+        assert all(step["matchingGroups"] == 0 for step in answer.get("funnel", {"sequence": []})["sequence"])
+    nobody = [P_ABOVE[100], {"filter": ["e", "==", "none"]}]
+    for relation in ("and", "or", "$0 or $1", "$1"):
+        _, answer = ask(dayfly, examples / "one", golden.condition(*nobody, relation=relation), columns=columns)
+        assert answer == golden.answer(0, 0)
+    for relation, expected in {"$0": (3, 9), "$1": (5, 15)}.items():
+        _, answer = ask(dayfly, examples / "one", golden.condition(E_IS["buy"], E_IS["view"], relation=relation), columns=columns)
+        assert answer == golden.answer(*expected)
 
 
 # ---- against DuckDB ----

@@ -6,9 +6,11 @@ import os
 
 import boto3
 import pyarrow
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+import golden
 from conftest import members
 from lambda_fixtures import BOOTSTRAP, BUCKET, STEPS, Emulator, result_of, stats_of, wait_until
 from proxy import Proxy
@@ -122,6 +124,155 @@ def test_an_exchange_without_a_place_says_what_to_set(cloud, places):
     cloud.fails("invalid", places["users"][0], STEPS, "--groups", "spread", results=False, message="--result-prefix")
 
 
+# ---- the JSON language ----
+
+# name: (layout, question, flags)
+LANGUAGE = {
+    "window": ("users", {"funnel": {"sequence": [golden.VIEW, golden.CART, golden.BUY], "maxDuration": "3d"}}, []),
+    "gaps": ("days", {"funnel": {"sequence": [golden.VIEW, {**golden.CART, "minGap": "10m", "maxGap": "7d"}]}}, []),
+    "any": ("days", {"funnel": {"sequence": [golden.BUY, golden.CART, golden.VIEW], "order": "any", "maxDuration": "12h"}}, []),
+    "strict": ("users", {"funnel": {"sequence": [golden.VIEW, golden.CART], "order": "strict"}}, ["--groups", "spread"]),
+    "without": ("days", {"funnel": {"sequence": [golden.VIEW, {**golden.CART, "rowFound": False}, golden.BUY]}}, []),
+    "breakdown": ("days", {"funnel": {"sequence": [golden.VIEW, golden.CART], "breakdown": {"column": "categoryid", "top": 3}}}, []),
+    "breakdown-last": ("users", {"funnel": {"sequence": [golden.VIEW, golden.CART], "breakdown": {"column": "available", "attribution": "last"}}}, []),
+    "trend": ("days", {"funnel": {"sequence": [golden.VIEW, golden.BUY], "trend": "week"}}, []),
+    "durations": ("users", {"funnel": {"sequence": [golden.VIEW, golden.CART, golden.BUY], "durations": True}}, []),
+    "sessions": ("days", {"funnel": {"sequence": [golden.VIEW, golden.VIEW], "sessionGap": "30m"}}, []),
+    "sessions-with-all": (
+        "users",
+        {"funnel": {"sequence": [golden.VIEW, golden.VIEW], "sessionGap": "2h", "maxDuration": "1h", "trend": "month", "durations": True,
+                    "breakdown": {"column": "available"}}},
+        ["--groups", "spread"],
+    ),
+    "conditions": (
+        "days",
+        {"query": {"conditions": [{**golden.VIEW, "target": ["count", ">", 3]}, {"sequence": [golden.VIEW, golden.BUY], "maxDuration": "9d"},
+                                  {**golden.BUY, "target": ["sum", "price", ">", 20]}], "relation": "$0 or $1 and $2"}},
+        [],
+    ),
+    "aggregations": (
+        "days",
+        {"query": {"aggregations": [{"column": "price", "type": "quantiles"}, {"column": "price", "type": "sum"}, {"column": "price", "type": "mean"},
+                                    {"column": "itemid", "type": "countDistinct"}, {"column": "timestamp", "type": "max"},
+                                    {"column": "cryptic_attrs", "type": "min"}, {"column": "categoryid", "top": 25}]}},
+        [],
+    ),
+    "timeframe-and-where": (
+        "days",
+        {"timeframe": {"from": "2015-05-04", "to": "2015-05-07T12:00:00+02:00"}, "where": {"not": ["available", "==", True]},
+         "funnel": {"sequence": [golden.VIEW, {"filter": {"or": [["event", "regex", "^add"], ["price", "in", [12.6, 13.2]]]}}]}},
+        [],
+    ),
+    "nobody-at-all": ("users", {"where": ["event", "==", "none"], "funnel": {"sequence": [golden.VIEW, golden.CART], "durations": True, "trend": "day"}}, []),
+    "lists-in-texts": (
+        "users",
+        {"query": {"conditions": [{"filter": {"and": [{"column": "cryptic_attrs", "op": "not empty", "delimiter": " "},
+                                                      {"not": {"column": "cryptic_attrs", "op": "has any", "value": ["0", "n1.000"], "delimiter": " "}}]}}]}},
+        [],
+    ),
+    "approximate": ("days", {"approximate": True, "query": {"aggregations": [{"column": "itemid", "type": "countDistinct"}]}}, []),
+}  # fmt: skip
+
+
+def ask(cloud, path, question, *flags, workers=True):
+    """The bytes of query and funnel as `dayfly query` prints them."""
+    words = ["--user", "visitorid", "--time", "timestamp", "-q", json.dumps(question), *flags]
+    if workers:
+        words += ["--invoke", "lambda", "--function", "worker", "--result-prefix", f"s3://{BUCKET}/{cloud.prefix}/"]
+    printed = members(cloud.dayfly.run("query", path, *words, environment=cloud.environment()).stdout)
+    return printed["query"], printed.get("funnel")
+
+
+@pytest.fixture(scope="module")
+def dealt(retail, tmp_path_factory):
+    """The golden data in three files over which users are spread."""
+    folder = tmp_path_factory.mktemp("dealt")
+    rows = pyarrow.concat_tables(map(pyarrow.parquet.read_table, sorted(retail["one"].glob("*.parquet"))))
+    for file in range(3):
+        pyarrow.parquet.write_table(rows.slice(file * 17000, 17000), folder / f"{file}.parquet", row_group_size=6000)
+    return folder
+
+
+@pytest.mark.parametrize("name", golden.QUESTIONS)
+def test_golden_questions_have_the_same_bytes_from_workers(cloud, retail, dealt, name):
+    question, expected = golden.QUESTIONS[name]
+    number = list(golden.QUESTIONS).index(name)
+    asked = [ask(cloud, retail["users"], question, workers=False), ask(cloud, retail["users"], question)]
+    layout, groups = [("one", "auto"), ("dealt", "auto"), ("users", "spread"), ("one", "spread")][number % 4]
+    inline = [[], ["--inline-bytes", 100]][number // 4 % 2]
+    path = dealt if layout == "dealt" else retail[layout]
+    asked.append(ask(cloud, path, question, "--groups", groups, *inline))
+    assert len(set(asked)) == 1, asked
+    query, funnel = asked[0]
+    found = {"query": json.loads(query), **({"funnel": json.loads(funnel)} if funnel else {})}
+    assert list(golden.differences(found, expected)) == []
+    assert cloud.left_behind() == []
+
+
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_the_language_has_the_same_bytes_from_workers(cloud, places, name):
+    layout, question, flags = LANGUAGE[name]
+    disk, on_s3 = places[layout]
+    asked = {
+        "threads": ask(cloud, disk, question, *flags, workers=False),
+        "workers, disk": ask(cloud, disk, question, *flags),
+        "workers, S3": ask(cloud, on_s3, question, *flags),
+        "workers, objects": ask(cloud, on_s3, question, *flags, "--inline-bytes", 1),
+    }
+    assert len(set(asked.values())) == 1, asked
+    assert (json.loads(asked["threads"][0])["matchingGroups"] > 0) == (name != "nobody-at-all")
+    assert cloud.left_behind() == []
+
+
+def test_more_values_than_a_partial_may_carry_are_exchanged_by_workers_too(cloud, s3):
+    """150,000 values over two files, each of them in both: counted once, and the list has the right ones on top."""
+    folder = cloud.dayfly.folder / "values"
+    folder.mkdir()
+    count = 150_000
+    for file in range(2):
+        values = [(row * 7919) % count for row in range(count)] + list(range(50 * file, 50 * file + 20))
+        table = pyarrow.table({"visitorid": list(range(len(values))), "timestamp": list(range(len(values))), "v": values})
+        pyarrow.parquet.write_table(table, folder / f"{file}.parquet")
+    question = {"query": {"aggregations": [{"column": "v", "type": "countDistinct"}, {"column": "v", "type": "countPerValue", "top": 3}]}}
+    asked = {workers: ask(cloud, folder, question, "--time-unit", "s", workers=workers) for workers in (False, True)}
+    assert asked[True] == asked[False]
+    distinct, top = json.loads(asked[True][0])["aggregations"]
+    assert (distinct["value"], list(top["value"].items())) == (count, [("0", 3), ("1", 3), ("10", 3)])
+    assert cloud.left_behind() == []
+
+
+@pytest.mark.parametrize("layout", ["users", "days"])
+@pytest.mark.parametrize("ending", [".parquet", ".csv", "/"])
+def test_cohorts_written_by_workers_have_the_same_rows(cloud, places, layout, ending):
+    disk, on_s3 = places[layout]
+
+    def export(path, place, **how):
+        export = {"step": 2, "which": "dropped", "columns": ["itemid"], "file": place}
+        funnel = {"sequence": [golden.VIEW, golden.CART, golden.BUY], "export": export, "breakdown": {"column": "event"}}
+        _, answer = ask(cloud, path, {"funnel": funnel}, **how)
+        told = json.loads(answer)["export"]
+        return told["rows"], told["files"]
+
+    def rows_of(files):
+        rows = []
+        for file in files:
+            name = file if "://" not in file else None
+            data = (cloud.dayfly.folder / name).read_bytes() if name else cloud.s3.s3.get_object(Bucket=BUCKET, Key=file.split("/", 3)[3])["Body"].read()
+            table = pyarrow.parquet.read_table(pyarrow.BufferReader(data)) if data[:4] == b"PAR1" else pyarrow.csv.read_csv(pyarrow.BufferReader(data))
+            rows += [tuple(map(str, row.values())) for row in table.to_pylist()]
+        return sorted(rows)
+
+    count, files = export(disk, f"out{ending}", workers=False)
+    expected = rows_of(files)
+    assert len(expected) == count > 0
+    place = f"cohort-{cloud.prefix}"
+    for path in (disk, on_s3):
+        found, files = export(path, f"s3://{BUCKET}/{place}{ending}")
+        assert (found, rows_of(files)) == (count, expected)
+        cloud.s3.clear(place)
+    assert cloud.left_behind() == []
+
+
 # ---- the emulator as other clients see it ----
 
 
@@ -178,4 +329,4 @@ def test_more_than_its_copies_are_throttled(tmp_path, s3, shops, cloud):
         assert len(own.workers()) == 1
     assert result_of(done.stdout) == result_of(cloud.run(shops["days"][0], STEPS, lambda_function=None).stdout)
     assert stats_of(done.stdout)["throttledRequests"] > 0
-    assert set(members(done.stdout)) == {"success", "stats", "query", "funnel"}
+    assert set(members(done.stdout)) == {"success", "requestId", "stats", "query", "funnel"}

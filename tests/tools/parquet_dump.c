@@ -56,24 +56,48 @@ static void put_string(struct df_buf *out, struct df_slice text)
     df_json_string(&writer, text);
 }
 
-static void put_bytes(struct df_buf *out, const struct df_parquet_column *column, struct df_slice bytes)
+static void put_bytes(struct df_buf *out, const struct df_type *type, struct df_slice bytes)
 {
-    if (column->meaning == DF_PARQUET_STRING)
+    if (type->kind == DF_TYPE_STRING)
         put_string(out, bytes);
     else
         put_hex(out, bytes);
 }
 
-static void put_integer(struct df_buf *out, const struct df_parquet_column *column, int64_t value)
+static void put_int128(struct df_buf *out, __int128 value)
 {
-    if (column->meaning == DF_PARQUET_UNSIGNED)
+    unsigned __int128 left = value < 0 ? -(unsigned __int128)value : (unsigned __int128)value;
+    char digits[48];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + (int)(left % 10));
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    df_buf_put(out, digits + at, sizeof digits - at);
+}
+
+static void put_integer(struct df_buf *out, const struct df_type *type, int64_t value)
+{
+    if (type->kind == DF_TYPE_UINT64)
         df_buf_printf(out, "%" PRIu64, (uint64_t)value);
     else
         df_buf_printf(out, "%" PRId64, value);
 }
 
-static void put_value(struct df_buf *out, const struct df_parquet_column *column, const struct df_vector *vector,
-                      uint32_t row)
+static void put_coded(struct df_buf *out, const struct df_type *type, const struct df_dictionary *dictionary,
+                      uint32_t code)
+{
+    if (dictionary->kind == DF_VECTOR_INT64)
+        put_integer(out, type, dictionary->values.int64s[code]);
+    else if (dictionary->kind == DF_VECTOR_FLOAT64)
+        put_double(out, dictionary->values.float64s[code]);
+    else
+        put_bytes(out, type, dictionary->values.bytes[code]);
+}
+
+static void put_value(struct df_buf *out, const struct df_type *type, const struct df_vector *vector, uint32_t row)
 {
     if (df_vector_is_null(vector, row)) {
         df_buf_put_text(out, "null");
@@ -84,16 +108,28 @@ static void put_value(struct df_buf *out, const struct df_parquet_column *column
         df_buf_put_text(out, vector->values.bools[row] ? "true" : "false");
         break;
     case DF_VECTOR_INT64:
-        put_integer(out, column, vector->values.int64s[row]);
+        put_integer(out, type, vector->values.int64s[row]);
         break;
     case DF_VECTOR_FLOAT64:
         put_double(out, vector->values.float64s[row]);
         break;
     case DF_VECTOR_BYTES:
-        put_bytes(out, column, vector->values.bytes[row]);
+        put_bytes(out, type, vector->values.bytes[row]);
+        break;
+    case DF_VECTOR_INT128:
+        put_int128(out, vector->values.int128s[row]);
         break;
     case DF_VECTOR_CODES:
-        put_bytes(out, column, vector->dictionary->values.bytes[vector->values.codes[row]]);
+        put_coded(out, type, vector->dictionary, vector->values.codes[row]);
+        break;
+    case DF_VECTOR_LIST:
+        df_buf_put_char(out, '[');
+        for (uint32_t i = vector->values.list.offsets[row]; i < vector->values.list.offsets[row + 1]; i++) {
+            if (i > vector->values.list.offsets[row])
+                df_buf_put_char(out, ',');
+            put_value(out, type, vector->values.list.elements, i);
+        }
+        df_buf_put_char(out, ']');
         break;
     }
 }
@@ -117,7 +153,7 @@ static void put_rows(struct df_buf *out, const struct df_parquet_file *file, con
                 df_buf_put_char(out, ',');
             put_string(out, df_slice_text(column->name));
             df_buf_put_char(out, ':');
-            put_value(out, column, &vectors[i], row);
+            put_value(out, &column->type, &vectors[i], row);
         }
         df_buf_put_text(out, "}\n");
         if (out->size > FLUSH_BYTES)
@@ -177,41 +213,89 @@ static int dump_rows(struct df_parquet_file *file, const char *names, struct df_
     return result;
 }
 
+static void put_bound(struct df_json_writer *writer, const struct df_parquet_column *column,
+                      const struct df_parquet_value *value)
+{
+    const struct df_type *type = &column->type;
+    struct df_buf text = {0};
+    struct df_vector one = {.kind = value->kind, .row_count = 1};
+    uint8_t boolean = value->kind == DF_VECTOR_BOOL && value->as.boolean;
+    switch (value->kind) {
+    case DF_VECTOR_BOOL:
+        one.values.bools = &boolean;
+        break;
+    case DF_VECTOR_FLOAT64:
+        one.values.float64s = &value->as.float64;
+        break;
+    case DF_VECTOR_INT128:
+        one.values.int128s = &value->as.int128;
+        break;
+    case DF_VECTOR_BYTES:
+        one.values.bytes = &value->as.bytes;
+        break;
+    default:
+        one.values.int64s = &value->as.int64;
+    }
+    put_value(&text, type, &one, 0);
+    df_json_raw(writer, df_buf_slice(&text));
+    df_buf_dispose(&text);
+}
+
+static void put_bounds(struct df_json_writer *writer, const struct df_parquet_file *file, uint32_t column)
+{
+    df_json_key(writer, "bounds");
+    df_json_begin_array(writer);
+    for (uint32_t group = 0; group < df_parquet_row_group_count(file); group++) {
+        struct df_parquet_bounds bounds = df_parquet_bounds(file, group, column);
+        if (!bounds.known) {
+            df_json_null(writer);
+            continue;
+        }
+        df_json_begin_array(writer);
+        put_bound(writer, df_parquet_column(file, column), &bounds.minimum);
+        put_bound(writer, df_parquet_column(file, column), &bounds.maximum);
+        df_json_end_array(writer);
+    }
+    df_json_end_array(writer);
+    df_json_key(writer, "nulls");
+    df_json_begin_array(writer);
+    for (uint32_t group = 0; group < df_parquet_row_group_count(file); group++) {
+        struct df_parquet_bounds bounds = df_parquet_bounds(file, group, column);
+        if (bounds.nulls_known)
+            df_json_uint(writer, bounds.null_count);
+        else
+            df_json_null(writer);
+    }
+    df_json_end_array(writer);
+}
+
+static void put_column(struct df_json_writer *writer, const struct df_parquet_column *column)
+{
+    char text[DF_TYPE_TEXT_BYTES];
+    df_json_key(writer, "name");
+    df_json_text(writer, column->name);
+    df_json_key(writer, "type");
+    df_json_text(writer, column->unsupported ? "" : df_type_text(&column->type, text));
+    df_json_key(writer, "bits");
+    df_json_int(writer, column->type.bits);
+    df_json_key(writer, "optional");
+    df_json_boolean(writer, column->optional);
+    df_json_key(writer, "unsupported");
+    if (column->unsupported)
+        df_json_text(writer, column->unsupported);
+    else
+        df_json_null(writer);
+}
+
 static void dump_schema(const struct df_parquet_file *file)
 {
     struct df_buf out = {0};
     struct df_json_writer writer;
     for (uint32_t i = 0; i < df_parquet_column_count(file); i++) {
-        const struct df_parquet_column *column = df_parquet_column(file, i);
         df_json_writer_init(&writer, &out, DF_JSON_COMPACT);
         df_json_begin_object(&writer);
-        df_json_key(&writer, "name");
-        df_json_text(&writer, column->name);
-        df_json_key(&writer, "physical");
-        df_json_int(&writer, column->physical);
-        df_json_key(&writer, "meaning");
-        df_json_int(&writer, column->meaning);
-        df_json_key(&writer, "optional");
-        df_json_boolean(&writer, column->optional);
-        df_json_key(&writer, "unsupported");
-        if (column->unsupported)
-            df_json_text(&writer, column->unsupported);
-        else
-            df_json_null(&writer);
-        df_json_key(&writer, "bounds");
-        df_json_begin_array(&writer);
-        for (uint32_t group = 0; group < df_parquet_row_group_count(file); group++) {
-            struct df_parquet_int_bounds bounds = df_parquet_int_bounds(file, group, i);
-            if (!bounds.known) {
-                df_json_null(&writer);
-                continue;
-            }
-            df_json_begin_array(&writer);
-            df_json_int(&writer, bounds.minimum);
-            df_json_int(&writer, bounds.maximum);
-            df_json_end_array(&writer);
-        }
-        df_json_end_array(&writer);
+        put_column(&writer, df_parquet_column(file, i));
+        put_bounds(&writer, file, i);
         df_json_end_object(&writer);
         df_buf_put_char(&out, '\n');
     }
@@ -242,28 +326,50 @@ static int dump(const struct arguments *arguments, struct df_error *error)
 /* ---- the sample ---- */
 
 static const struct df_parquet_write_column sample_columns[] = {
-    {"flag", DF_PARQUET_BOOLEAN, DF_PARQUET_PLAIN, true, true},
-    {"small", DF_PARQUET_INT32, DF_PARQUET_PLAIN, true, true},
-    {"day", DF_PARQUET_INT32, DF_PARQUET_DATE, true, false},
-    {"big", DF_PARQUET_INT64, DF_PARQUET_PLAIN, true, true},
-    {"ms", DF_PARQUET_INT64, DF_PARQUET_TIMESTAMP_MS, true, false},
-    {"us", DF_PARQUET_INT64, DF_PARQUET_TIMESTAMP_US, true, false},
-    {"ns", DF_PARQUET_INT64, DF_PARQUET_TIMESTAMP_NS, true, false},
-    {"real", DF_PARQUET_DOUBLE, DF_PARQUET_PLAIN, true, true},
-    {"word", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_STRING, true, true},
-    {"text", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_STRING, true, true},
-    {"bytes", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_PLAIN, true, false},
-    {"nothing", DF_PARQUET_INT64, DF_PARQUET_PLAIN, true, true},
+    {"flag", {.kind = DF_TYPE_BOOL}, true, true},
+    {"small", {.kind = DF_TYPE_INT64, .bits = 32}, true, true},
+    {"day", {.kind = DF_TYPE_DATE}, true, false},
+    {"big", {.kind = DF_TYPE_INT64}, true, true},
+    {"ms", {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_MS}, true, false},
+    {"us", {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_US}, true, false},
+    {"ns", {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_NS}, true, false},
+    {"real", {.kind = DF_TYPE_FLOAT, .bits = 64}, true, true},
+    {"word", {.kind = DF_TYPE_STRING}, true, true},
+    {"text", {.kind = DF_TYPE_STRING}, true, true},
+    {"bytes", {.kind = DF_TYPE_BINARY}, true, false},
+    {"nothing", {.kind = DF_TYPE_INT64, .bits = 64}, true, true},
+    {"tiny", {.kind = DF_TYPE_INT64, .bits = 8}, true, true},
+    {"unsigned", {.kind = DF_TYPE_UINT64}, true, true},
+    {"single", {.kind = DF_TYPE_FLOAT, .bits = 32}, true, false},
+    {"clock", {.kind = DF_TYPE_TIME, .unit = DF_TIME_US}, true, false},
+    {"clock_s", {.kind = DF_TYPE_TIME, .unit = DF_TIME_S}, true, true},
+    {"seconds", {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_S}, true, false},
+    {"cents", {.kind = DF_TYPE_DECIMAL, .precision = 12, .scale = 2}, true, true},
+    {"wide", {.kind = DF_TYPE_DECIMAL, .precision = 30, .scale = 3}, true, true},
+    {"uuid", {.kind = DF_TYPE_UUID}, true, true},
+    {"null", {.kind = DF_TYPE_NULL}, true, false},
 };
 enum { SAMPLE_COLUMNS = sizeof sample_columns / sizeof *sample_columns };
+
+enum {
+    SAMPLE_FLAG = 0,
+    SAMPLE_REAL = 7,
+    SAMPLE_TEXTS = 8, /* three columns */
+    SAMPLE_NOTHING = 11,
+    SAMPLE_SINGLE = 14,
+    SAMPLE_WIDE = 19,
+    SAMPLE_UUID = 20,
+    SAMPLE_NULL = 21,
+};
 
 struct sample_batch {
     uint8_t valid[SAMPLE_COLUMNS][SAMPLE_BATCH];
     uint8_t bools[SAMPLE_BATCH];
     int64_t int64s[SAMPLE_COLUMNS][SAMPLE_BATCH];
-    double float64s[SAMPLE_BATCH];
+    double float64s[SAMPLE_COLUMNS][SAMPLE_BATCH];
+    __int128 int128s[SAMPLE_BATCH];
     struct df_slice bytes[SAMPLE_COLUMNS][SAMPLE_BATCH];
-    char texts[3][SAMPLE_BATCH][32];
+    char texts[SAMPLE_COLUMNS][SAMPLE_BATCH][40];
 };
 
 /* tests/e2e/test_parquet.py has the same formulas. */
@@ -280,6 +386,18 @@ static int64_t sample_integer(uint32_t column, uint64_t row)
         return 1600000000000 + (int64_t)row;
     case 5:
         return 1600000000000000 + (int64_t)row;
+    case 12:
+        return (int64_t)(row % 256) - 128;
+    case 13:
+        return (int64_t)(UINT64_MAX - row % 1000);
+    case 15:
+        return (int64_t)(row * 1000003 % 86400000000);
+    case 16:
+        return (int64_t)(row % 86400);
+    case 17:
+        return 1600000000 + (int64_t)row;
+    case 18:
+        return (int64_t)(row * 7 % 1000) - 500;
     default:
         return 1600000000000000000 + (int64_t)row;
     }
@@ -287,48 +405,64 @@ static int64_t sample_integer(uint32_t column, uint64_t row)
 
 static struct df_slice sample_bytes(struct sample_batch *batch, uint32_t column, uint32_t at, uint64_t row)
 {
-    char *text = batch->texts[column - 8][at];
+    char *text = batch->texts[column][at];
     int size;
     if (column == 8)
-        size = snprintf(text, 32, "word%d", (int)(row % 5));
+        size = snprintf(text, 40, "word%d", (int)(row % 5));
     else if (column == 9)
-        size = snprintf(text, 32, "text number %llu", (unsigned long long)row);
+        size = snprintf(text, 40, "text number %llu", (unsigned long long)row);
+    else if (column == SAMPLE_UUID)
+        size = snprintf(text, 40, "%016llu", (unsigned long long)(row % 77));
     else
-        size = snprintf(text, 32, "%c%llu", (char)(row % 256), (unsigned long long)row);
+        size = snprintf(text, 40, "%c%llu", (char)(row % 256), (unsigned long long)row);
     return df_slice_make(text, column == 10 && row % 11 == 0 ? 0 : (size_t)size);
 }
 
+static void fill_column(struct sample_batch *batch, struct df_vector *vector, uint32_t column, uint64_t first,
+                        uint32_t rows)
+{
+    enum df_type_kind kind = sample_columns[column].type.kind;
+    bool bytes = kind == DF_TYPE_STRING || kind == DF_TYPE_BINARY || kind == DF_TYPE_UUID;
+    for (uint32_t at = 0; at < rows; at++) {
+        uint64_t row = first + at;
+        batch->valid[column][at] = column != SAMPLE_NOTHING && column != SAMPLE_NULL && (row + column) % 7 != 0;
+        if (column == SAMPLE_FLAG)
+            batch->bools[at] = row % 3 == 0;
+        else if (kind == DF_TYPE_FLOAT)
+            batch->float64s[column][at] = row % 13 == 0 ? (double)NAN : (double)row / 8 - 1000;
+        else if (column == SAMPLE_WIDE)
+            batch->int128s[at] = (__int128)row * 1000000007 * 1000000007 - 5;
+        else if (bytes)
+            batch->bytes[column][at] = sample_bytes(batch, column, at, row);
+        else
+            batch->int64s[column][at] = sample_integer(column, row);
+    }
+    if (column == SAMPLE_FLAG) {
+        vector->kind = DF_VECTOR_BOOL;
+        vector->values.bools = batch->bools;
+    } else if (kind == DF_TYPE_FLOAT) {
+        vector->kind = DF_VECTOR_FLOAT64;
+        vector->values.float64s = batch->float64s[column];
+    } else if (column == SAMPLE_WIDE) {
+        vector->kind = DF_VECTOR_INT128;
+        vector->values.int128s = batch->int128s;
+    } else if (bytes) {
+        vector->kind = DF_VECTOR_BYTES;
+        vector->values.bytes = batch->bytes[column];
+    } else {
+        vector->kind = DF_VECTOR_INT64;
+        vector->values.int64s = batch->int64s[column];
+    }
+}
+
+/* The column that is always null cannot be without nulls. */
 static void fill_sample(struct sample_batch *batch, struct df_vector *vectors, uint64_t first, uint32_t rows,
                         bool no_nulls)
 {
     for (uint32_t column = 0; column < SAMPLE_COLUMNS; column++) {
-        struct df_vector *vector = &vectors[column];
-        *vector = (struct df_vector){.row_count = rows, .valid = no_nulls ? NULL : batch->valid[column]};
-        for (uint32_t at = 0; at < rows; at++) {
-            uint64_t row = first + at;
-            batch->valid[column][at] = column != 11 && (row + column) % 7 != 0;
-            if (column == 0)
-                batch->bools[at] = row % 3 == 0;
-            else if (column == 7)
-                batch->float64s[at] = row % 13 == 0 ? (double)NAN : (double)row / 8 - 1000;
-            else if (column >= 8 && column <= 10)
-                batch->bytes[column][at] = sample_bytes(batch, column, at, row);
-            else
-                batch->int64s[column][at] = sample_integer(column, row);
-        }
-        if (column == 0) {
-            vector->kind = DF_VECTOR_BOOL;
-            vector->values.bools = batch->bools;
-        } else if (column == 7) {
-            vector->kind = DF_VECTOR_FLOAT64;
-            vector->values.float64s = batch->float64s;
-        } else if (column >= 8 && column <= 10) {
-            vector->kind = DF_VECTOR_BYTES;
-            vector->values.bytes = batch->bytes[column];
-        } else {
-            vector->kind = DF_VECTOR_INT64;
-            vector->values.int64s = batch->int64s[column];
-        }
+        bool nulls = !no_nulls || column == SAMPLE_NULL;
+        vectors[column] = (struct df_vector){.row_count = rows, .valid = nulls ? batch->valid[column] : NULL};
+        fill_column(batch, &vectors[column], column, first, rows);
     }
 }
 
@@ -361,7 +495,7 @@ static int write_sample(const struct arguments *arguments, struct df_error *erro
     struct df_parquet_write_column columns[SAMPLE_COLUMNS];
     memcpy(columns, sample_columns, sizeof columns);
     for (uint32_t i = 0; i < SAMPLE_COLUMNS; i++) {
-        columns[i].optional = !arguments->no_nulls;
+        columns[i].optional = !arguments->no_nulls || i == SAMPLE_NULL;
         columns[i].dictionary = columns[i].dictionary && !arguments->plain;
     }
     struct df_parquet_key_value metadata[] = {{"dayfly.groups", "whole"}};

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "engine/funnel/query.h"
-#include "engine/funnel/run.h"
+#include "engine/funnel/plan/query.h"
+#include "engine/funnel/run/run.h"
 
 static int query_begin(struct df_query *query, struct df_error *error)
 {
@@ -12,24 +12,21 @@ static int query_begin(struct df_query *query, struct df_error *error)
     if (!funnel)
         return df_error_no_memory(error, "beginning a query");
     query->state = funnel;
-    if (df_funnel_request_parse(&funnel->request, query->request, &query->arena, error) < 0)
+    if (df_funnel_request_parse(&funnel->request, query->request, &query->arena, error) < 0 ||
+        df_funnel_result_create(&funnel->scan.result, &funnel->request, NULL, error) < 0)
         return -1;
-    size_t steps = funnel->request.step_count;
-    funnel->counts.step_count = funnel->request.step_count;
-    funnel->counts.steps = df_arena_array(&query->arena, steps, sizeof *funnel->counts.steps);
-    funnel->part_steps = df_arena_array(&query->arena, steps, sizeof *funnel->part_steps);
-    return funnel->counts.steps && funnel->part_steps ? 0 : df_error_no_memory(error, "beginning a query");
+    return df_funnel_export_begin(query, error);
 }
 
 static void query_end(struct df_query *query, enum df_end end)
 {
     struct df_funnel_query *funnel = query->state;
-    (void)end; /* nothing was written aside */
     if (!funnel)
         return;
+    df_funnel_export_end(query, end == DF_END_DONE);
     df_funnel_listing_close(funnel->listing);
-    df_funnel_object_dispose(&funnel->first);
-    df_funnel_object_dispose(&funnel->second);
+    df_funnel_result_free(funnel->scan.result);
+    df_buf_dispose(&funnel->worker_request);
     free(funnel->files);
     query->state = NULL;
 }

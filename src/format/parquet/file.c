@@ -208,8 +208,7 @@ uint64_t df_parquet_chunk_bytes(const struct df_parquet_file *file, uint32_t row
     return chunk_at(file, row_group, column)->size_bytes;
 }
 
-struct df_parquet_int_bounds df_parquet_int_bounds(const struct df_parquet_file *file, uint32_t row_group,
-                                                   uint32_t column)
+struct df_parquet_bounds df_parquet_bounds(const struct df_parquet_file *file, uint32_t row_group, uint32_t column)
 {
     return chunk_at(file, row_group, column)->bounds;
 }

@@ -5,8 +5,8 @@
 #ifndef DF_FORMAT_PARQUET_FOOTER_H
 #define DF_FORMAT_PARQUET_FOOTER_H
 
+#include "format/parquet/logical.h"
 #include "format/parquet/memory.h"
-#include "format/parquet/parquet.h"
 
 struct df_parquet_chunk {
     uint64_t offset;      /* of its first page, in the file */
@@ -14,7 +14,11 @@ struct df_parquet_chunk {
     uint64_t value_count; /* with nulls */
     int32_t codec;
     const char *unsupported; /* NULL, or the feature that stands in the way of reading it */
-    struct df_parquet_int_bounds bounds;
+    /* For describe.h only. */
+    uint64_t unpacked_bytes;
+    uint32_t encodings; /* bit n: encoding n */
+    bool dictionary, column_index, offset_index, bloom_filter;
+    struct df_parquet_bounds bounds;
 };
 
 struct df_parquet_row_group {
@@ -26,6 +30,7 @@ struct df_parquet_footer {
     struct df_parquet_memory memory;
     uint64_t row_count;
     struct df_parquet_column *columns;
+    struct df_parquet_leaf *leaves; /* one per column */
     uint32_t column_count;
     struct df_parquet_row_group *row_groups;
     uint32_t row_group_count;

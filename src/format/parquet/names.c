@@ -30,3 +30,15 @@ const char *df_parquet_codec_feature(int32_t codec)
                                         "codec BROTLI",       "codec LZ4",    "codec ZSTD", "codec LZ4_RAW"};
     return codec >= 0 && codec < 8 ? names[codec] : "an unknown codec";
 }
+
+bool df_parquet_encoding_is_known(int32_t encoding)
+{
+    const int32_t group_var_int = 1; /* was never used */
+    return encoding >= DF_PARQUET_ENCODING_PLAIN && encoding <= DF_PARQUET_ENCODING_BYTE_STREAM_SPLIT &&
+           encoding != group_var_int;
+}
+
+bool df_parquet_codec_is_read(int32_t codec)
+{
+    return codec >= DF_PARQUET_CODEC_UNCOMPRESSED && codec <= DF_PARQUET_CODEC_LZ4_RAW && codec != DF_PARQUET_CODEC_LZO;
+}

@@ -2,6 +2,7 @@
 #ifndef DF_FORMAT_PARQUET_NAMES_H
 #define DF_FORMAT_PARQUET_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum df_parquet_encoding {
@@ -31,6 +32,9 @@ enum df_parquet_repetition {
 
 enum df_parquet_converted {
     DF_PARQUET_CONVERTED_UTF8 = 0,
+    DF_PARQUET_CONVERTED_MAP = 1,
+    DF_PARQUET_CONVERTED_MAP_KEY_VALUE = 2,
+    DF_PARQUET_CONVERTED_LIST = 3,
     DF_PARQUET_CONVERTED_ENUM = 4,
     DF_PARQUET_CONVERTED_DECIMAL = 5,
     DF_PARQUET_CONVERTED_DATE = 6,
@@ -44,11 +48,14 @@ enum df_parquet_converted {
     DF_PARQUET_CONVERTED_INT_64 = 18,
     DF_PARQUET_CONVERTED_JSON = 19,
     DF_PARQUET_CONVERTED_BSON = 20,
+    DF_PARQUET_CONVERTED_INTERVAL = 21,
 };
 
 /* Fields of the union LogicalType. */
 enum df_parquet_logical {
     DF_PARQUET_LOGICAL_STRING = 1,
+    DF_PARQUET_LOGICAL_MAP = 2,
+    DF_PARQUET_LOGICAL_LIST = 3,
     DF_PARQUET_LOGICAL_ENUM = 4,
     DF_PARQUET_LOGICAL_DECIMAL = 5,
     DF_PARQUET_LOGICAL_DATE = 6,
@@ -58,11 +65,30 @@ enum df_parquet_logical {
     DF_PARQUET_LOGICAL_UNKNOWN = 11,
     DF_PARQUET_LOGICAL_JSON = 12,
     DF_PARQUET_LOGICAL_BSON = 13,
+    DF_PARQUET_LOGICAL_UUID = 14,
+    DF_PARQUET_LOGICAL_FLOAT16 = 15,
+    DF_PARQUET_LOGICAL_VARIANT = 16,
+    DF_PARQUET_LOGICAL_GEOMETRY = 17,
+    DF_PARQUET_LOGICAL_GEOGRAPHY = 18,
+};
+
+/* The numbers of CompressionCodec. */
+enum df_parquet_codec_id {
+    DF_PARQUET_CODEC_UNCOMPRESSED = 0,
+    DF_PARQUET_CODEC_SNAPPY = 1,
+    DF_PARQUET_CODEC_GZIP = 2,
+    DF_PARQUET_CODEC_LZO = 3,
+    DF_PARQUET_CODEC_BROTLI = 4,
+    DF_PARQUET_CODEC_LZ4 = 5,
+    DF_PARQUET_CODEC_ZSTD = 6,
+    DF_PARQUET_CODEC_LZ4_RAW = 7,
 };
 
 const char *df_parquet_physical_name(int32_t physical);
 /* What stands in the way when a column uses it: "encoding DELTA_BINARY_PACKED", "codec ZSTD"; never NULL. */
 const char *df_parquet_encoding_feature(int32_t encoding);
 const char *df_parquet_codec_feature(int32_t codec);
+bool df_parquet_encoding_is_known(int32_t encoding);
+bool df_parquet_codec_is_read(int32_t codec);
 
 #endif

@@ -12,7 +12,10 @@ struct df_parquet_page {
     uint32_t crc;         /* of the compressed bytes */
     uint32_t value_count; /* with nulls; of a dictionary: entries */
     int32_t encoding;
-    int32_t level_encoding; /* of definition levels, in a data page */
+    int32_t definition_encoding, repetition_encoding; /* of levels, in a data page of version 1 */
+    /* Of version 2 only: its levels lie uncompressed before the values, repetition first. */
+    uint32_t definition_bytes, repetition_bytes;
+    bool values_compressed;
 };
 
 /* Statistics of long strings make headers long, but a header longer than this is no header. */

@@ -1,16 +1,17 @@
 /* Apache Parquet: files to vectors and back.
  *
  * Source of the format: the parquet-format repository of Apache (README, Encodings.md, Compression.md, parquet.thrift).
- * What is read: flat columns of BOOLEAN, INT32, INT64, DOUBLE and BYTE_ARRAY; PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY,
- * RLE levels; data pages v1; codecs none and snappy. A file with anything else opens, and only a scan of such a column
- * fails, as unsupported, naming column and feature. What is not a Parquet file, or lies about itself, is corrupt,
- * naming file, row group, column and page.
+ * What is read: flat columns, fields of structs and lists of values, of all physical types and the logical types that
+ * format/type.h has; all encodings; data pages v1 and v2; all codecs but LZO (README.md of this folder). A file with
+ * anything else opens, and only a scan of such a column fails, as unsupported, naming column and feature. What is not a
+ * Parquet file, or lies about itself, is corrupt, naming file, row group, column and page.
  *
  * Every size and count of a file is checked against what is there before it is used. */
 #ifndef DF_FORMAT_PARQUET_PARQUET_H
 #define DF_FORMAT_PARQUET_PARQUET_H
 
 #include "base/budget.h"
+#include "format/type.h"
 #include "format/vector.h"
 #include "store/store.h"
 
@@ -30,7 +31,7 @@ enum df_parquet_physical {
 /* What the values mean: from the logical type, or the converted type of older writers. */
 enum df_parquet_meaning {
     DF_PARQUET_PLAIN,    /* as the physical type says; BYTE_ARRAY: binary */
-    DF_PARQUET_STRING,   /* also ENUM, JSON, BSON */
+    DF_PARQUET_STRING,   /* also ENUM, JSON */
     DF_PARQUET_UNSIGNED, /* unsigned integer of any width */
     DF_PARQUET_DATE,     /* days since 1970 */
     DF_PARQUET_TIME,
@@ -42,18 +43,38 @@ enum df_parquet_meaning {
 };
 
 struct df_parquet_column {
-    const char *name; /* path with dots: "a.b" for a field of a struct */
+    /* Path with dots: "a.b" for a field of a struct. A list of primitives has the name of the list itself ("tags"), not
+     * of its inner nodes ("tags.list.element"). */
+    const char *name;
     enum df_parquet_physical physical;
     enum df_parquet_meaning meaning;
-    bool optional;            /* may hold nulls (max definition level 1) */
-    enum df_vector_kind kind; /* what a scan gives (BYTES stands for BYTES or CODES); meaningless if `unsupported` */
-    const char *unsupported;  /* NULL, or the feature that stands in the way: "FIXED_LEN_BYTE_ARRAY", "repeated" */
+    struct df_type type;      /* what its vectors mean; meaningless if `unsupported` */
+    bool optional;            /* may hold nulls (max definition level above 0) */
+    enum df_vector_kind kind; /* what a scan gives (INT64, FLOAT64 and BYTES stand for themselves or CODES) */
+    const char *unsupported;  /* NULL, or the feature that stands in the way: "a list of lists", "a map" */
 };
 
-/* Bounds of an integer column in one row group, present when the writer gave them and they can be trusted. */
-struct df_parquet_int_bounds {
-    bool known;
-    int64_t minimum, maximum;
+/* One value of a column, as statistics have it. `bytes` lives as long as the file. */
+struct df_parquet_value {
+    enum df_vector_kind kind; /* BOOL, INT64, FLOAT64, BYTES or INT128, as the column's */
+    union {
+        bool boolean;
+        int64_t int64; /* of UINT64 the same bits */
+        double float64;
+        __int128 int128;
+        struct df_slice bytes;
+    } as;
+};
+
+/* What statistics say of a column in one row group, where the writer gave them and they can be trusted (the order of
+ * the type is known: signed, unsigned, IEEE without NaN, bytes; old statistics with the wrong order are not told).
+ * Bounds of bytes may be cut: then `minimum` is not above and `maximum` not below every value, but need not occur.
+ * Lists have no bounds. */
+struct df_parquet_bounds {
+    bool known;       /* minimum and maximum */
+    bool nulls_known; /* null_count */
+    uint64_t null_count;
+    struct df_parquet_value minimum, maximum;
 };
 
 struct df_parquet_file;
@@ -82,8 +103,7 @@ uint32_t df_parquet_row_group_count(const struct df_parquet_file *file);
 uint64_t df_parquet_row_group_rows(const struct df_parquet_file *file, uint32_t row_group);
 /* Compressed bytes of a column in a row group: what a scan will fetch. */
 uint64_t df_parquet_chunk_bytes(const struct df_parquet_file *file, uint32_t row_group, uint32_t column);
-struct df_parquet_int_bounds df_parquet_int_bounds(const struct df_parquet_file *file, uint32_t row_group,
-                                                   uint32_t column);
+struct df_parquet_bounds df_parquet_bounds(const struct df_parquet_file *file, uint32_t row_group, uint32_t column);
 /* The value of a key of the file's metadata, or NULL. */
 const char *df_parquet_metadata(const struct df_parquet_file *file, const char *key);
 
@@ -119,8 +139,9 @@ void df_parquet_scan_close(struct df_parquet_scan *scan);
 
 struct df_parquet_write_column {
     const char *name;
-    enum df_parquet_physical physical; /* BOOLEAN, INT32, INT64, DOUBLE or BYTE_ARRAY */
-    enum df_parquet_meaning meaning;   /* PLAIN, STRING, DATE, TIMESTAMP_* */
+    /* Not a list. Integers of up to 32 bits become INT32, other ones INT64; floats of up to 32 bits FLOAT; seconds
+     * milliseconds; decimals of more than 18 digits 16 bytes. */
+    struct df_type type;
     bool optional;
     bool dictionary; /* dictionary-encode; falls back to PLAIN when the dictionary passes 1 MiB */
 };

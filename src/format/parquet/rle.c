@@ -152,11 +152,11 @@ bool df_rle_take_bits(struct df_rle *rle, uint8_t *out, size_t n, size_t *ones)
     return true;
 }
 
-bool df_rle_take_all_ones(struct df_rle *rle, size_t n)
+bool df_rle_take_repeated(struct df_rle *rle, uint32_t value, size_t n)
 {
     if (rle->left == 0 && !next_run(rle))
         return false;
-    if (rle->packed || rle->value != 1 || rle->left < n)
+    if (rle->packed || rle->value != value || rle->left < n)
         return false;
     rle->left -= n;
     return true;

@@ -28,8 +28,9 @@ bool df_rle_take(struct df_rle *rle, uint32_t *out, size_t n);
 /* The same for width 1, one byte per value, as levels are wanted; *ones counts those that are 1. */
 bool df_rle_take_bits(struct df_rle *rle, uint8_t *out, size_t n, size_t *ones);
 
-/* True, and n values are consumed, when the current run says 1 for all of them: a page without nulls costs nothing. */
-bool df_rle_take_all_ones(struct df_rle *rle, size_t n);
+/* True, and n values are consumed, when the current run repeats `value` for all of them: a page without nulls costs
+ * nothing. */
+bool df_rle_take_repeated(struct df_rle *rle, uint32_t value, size_t n);
 
 /* Appends n values; each is below 2^width. */
 void df_rle_put(struct df_buf *out, const uint32_t *values, size_t n, uint32_t width);

@@ -31,10 +31,11 @@ static int check_chunk(const struct df_parquet_file *file, uint32_t group, uint3
     const char *name = file->footer.columns[column].name;
     if (chunk->unsupported)
         return df_error_set(error, DF_ERROR_UNSUPPORTED,
-                            "%s: row group %u, column '%s': %s is not read; write it plain or dictionary encoded in "
-                            "data pages of version 1, with snappy or uncompressed",
+                            "%s: row group %u, column '%s': %s is not read; write the file in another way, or leave "
+                            "this column out",
                             file->uri, group, name, chunk->unsupported);
-    if (chunk->value_count != row_group->row_count)
+    bool list = file->footer.leaves[column].repetition_max > 0; /* an empty list is a value, too */
+    if (list ? chunk->value_count < row_group->row_count : chunk->value_count != row_group->row_count)
         return df_error_set(error, DF_ERROR_CORRUPT, "%s: row group %u, column '%s': it has %llu values for %llu rows",
                             file->uri, group, name, (unsigned long long)chunk->value_count,
                             (unsigned long long)row_group->row_count);
@@ -48,8 +49,8 @@ static int check_columns(const struct df_parquet_file *file, const struct df_par
         const struct df_parquet_column *column = df_parquet_column(file, options->columns[i]);
         if (column->unsupported)
             return df_error_set(error, DF_ERROR_UNSUPPORTED,
-                                "%s: column '%s': %s is not read; write it as a flat column of BOOLEAN, INT32, INT64, "
-                                "DOUBLE or BYTE_ARRAY",
+                                "%s: column '%s': %s is not read; write it as a flat column or a list of values, or "
+                                "leave it out",
                                 file->uri, column->name, column->unsupported);
         for (uint32_t group = options->row_group_begin; group < options->row_group_end; group++)
             if (check_chunk(file, group, options->columns[i], error) < 0)
@@ -164,7 +165,7 @@ static int fetch(struct df_parquet_scan *scan, size_t count, struct df_error *er
     return df_store_read(scan->file->store, &read, feed, scan, error);
 }
 
-/* Until each column has a page with rows: one read for all that miss bytes, so that a remote store has their requests
+/* Until each column has rows: one read for all that miss bytes, so that a remote store has their requests
  * under way together. */
 static int load_pages(struct df_parquet_scan *scan, struct df_error *error)
 {
@@ -192,8 +193,8 @@ static uint32_t batch_rows(const struct df_parquet_scan *scan)
 {
     uint64_t rows = scan->rows_left < DF_PARQUET_BATCH_ROWS ? scan->rows_left : DF_PARQUET_BATCH_ROWS;
     for (uint32_t i = 0; i < scan->column_count; i++)
-        if (scan->readers[i].page_left < rows)
-            rows = scan->readers[i].page_left;
+        if (df_parquet_reader_rows_ready(&scan->readers[i]) < rows)
+            rows = df_parquet_reader_rows_ready(&scan->readers[i]);
     return (uint32_t)rows;
 }
 
@@ -210,6 +211,9 @@ static int next_batch(struct df_parquet_scan *scan, uint32_t *rows, struct df_er
         if (df_parquet_reader_decode(&scan->readers[i], count, &scan->vectors[i], error) < 0)
             return -1;
     scan->rows_left -= count;
+    for (uint32_t i = 0; i < scan->column_count && scan->rows_left == 0; i++)
+        if (df_parquet_reader_end(&scan->readers[i], error) < 0)
+            return -1;
     *rows = count;
     return 1;
 }

@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "format/parquet/names.h"
 #include "format/parquet/write_footer.h"
 
 enum {
@@ -44,30 +43,6 @@ static int put_piece(void *ctx, struct df_slice piece, struct df_error *error)
 
 /* ---- opening ---- */
 
-static bool meaning_fits(const struct df_parquet_write_column *column)
-{
-    switch (column->meaning) {
-    case DF_PARQUET_PLAIN:
-        return true;
-    case DF_PARQUET_STRING:
-        return column->physical == DF_PARQUET_BYTE_ARRAY;
-    case DF_PARQUET_DATE:
-        return column->physical == DF_PARQUET_INT32;
-    case DF_PARQUET_TIMESTAMP_MS:
-    case DF_PARQUET_TIMESTAMP_US:
-    case DF_PARQUET_TIMESTAMP_NS:
-        return column->physical == DF_PARQUET_INT64;
-    default:
-        return false;
-    }
-}
-
-static bool physical_is_written(enum df_parquet_physical physical)
-{
-    return physical == DF_PARQUET_BOOLEAN || physical == DF_PARQUET_INT32 || physical == DF_PARQUET_INT64 ||
-           physical == DF_PARQUET_DOUBLE || physical == DF_PARQUET_BYTE_ARRAY;
-}
-
 static int check_options(const struct df_parquet_write_options *options, struct df_error *error)
 {
     if (options->page_bytes > PAGE_BYTES_MAX)
@@ -75,9 +50,11 @@ static int check_options(const struct df_parquet_write_options *options, struct 
                             options->page_bytes, PAGE_BYTES_MAX);
     for (uint32_t i = 0; i < options->column_count; i++) {
         const struct df_parquet_write_column *column = &options->columns[i];
-        if (!physical_is_written(column->physical) || !meaning_fits(column))
-            return df_error_set(error, DF_ERROR_UNSUPPORTED, "column '%s': %s with this meaning is not written",
-                                column->name, df_parquet_physical_name((int32_t)column->physical));
+        struct df_write_type written;
+        char text[DF_TYPE_TEXT_BYTES];
+        if (!df_write_type_of(&column->type, &written))
+            return df_error_set(error, DF_ERROR_UNSUPPORTED, "column '%s': %s is not written", column->name,
+                                df_type_text(&column->type, text));
     }
     return 0;
 }

@@ -12,20 +12,9 @@
 #include "format/parquet/thrift.h"
 
 enum {
-    /* Sizes of pages are 31 bits in their headers. */
-    VALUE_BYTES_MAX = 1 << 29,
-    PAGE_ROWS_MAX = 1 << 28,
+    PAGE_ROWS_MAX = 1 << 28, /* sizes of pages are 31 bits in their headers */
     /* Longer strings would make the footer long and help nobody to skip. */
     BOUND_BYTES_MAX = 64,
-};
-
-/* One value of a vector, taken out. */
-struct value {
-    int64_t integer; /* also booleans */
-    double number;
-    struct df_slice bytes;
-    uint8_t plain[8]; /* of numbers */
-    struct df_slice plain_bytes;
 };
 
 static int no_memory(const struct df_write_column *column, struct df_error *error)
@@ -40,7 +29,9 @@ int df_write_column_init(struct df_write_column *column, const struct df_parquet
     column->options.name = strdup(options->name);
     if (!column->options.name)
         return df_error_no_memory(error, "while opening a Parquet writer");
-    if (options->physical == DF_PARQUET_BOOLEAN)
+    if (!df_write_type_of(&options->type, &column->written))
+        return df_error_set(error, DF_ERROR_UNSUPPORTED, "column '%s': its type is not written", options->name);
+    if (column->written.physical == DF_PARQUET_BOOLEAN)
         column->options.dictionary = false; /* one bit cannot be made shorter */
     column->dictionary_on = column->options.dictionary;
     return 0;
@@ -48,155 +39,14 @@ int df_write_column_init(struct df_write_column *column, const struct df_parquet
 
 void df_write_column_dispose(struct df_write_column *column)
 {
-    struct df_buf *bufs[] = {&column->levels,
-                             &column->codes,
-                             &column->plain,
-                             &column->pages,
-                             &column->body,
-                             &column->packed,
-                             &column->statistics.minimum_bytes,
-                             &column->statistics.maximum_bytes};
+    struct df_buf *bufs[] = {&column->levels, &column->codes, &column->plain,
+                             &column->pages,  &column->body,  &column->packed};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         df_buf_dispose(bufs[i]);
     df_write_dictionary_dispose(&column->dictionary);
+    df_write_statistics_dispose(&column->statistics);
     free((char *)(uintptr_t)column->options.name);
     *column = (struct df_write_column){0};
-}
-
-/* ---- values ---- */
-
-static bool kind_fits(enum df_parquet_physical physical, const struct df_vector *vector)
-{
-    enum df_vector_kind kind = vector->kind;
-    if (kind == DF_VECTOR_CODES)
-        kind = vector->dictionary->kind;
-    switch (physical) {
-    case DF_PARQUET_BOOLEAN:
-        return kind == DF_VECTOR_BOOL;
-    case DF_PARQUET_INT32:
-    case DF_PARQUET_INT64:
-        return kind == DF_VECTOR_INT64;
-    case DF_PARQUET_DOUBLE:
-        return kind == DF_VECTOR_FLOAT64;
-    default:
-        return kind == DF_VECTOR_BYTES;
-    }
-}
-
-static void load_value(const struct df_vector *vector, uint32_t row, struct value *value)
-{
-    switch (vector->kind) {
-    case DF_VECTOR_BOOL:
-        value->integer = vector->values.bools[row] != 0;
-        break;
-    case DF_VECTOR_INT64:
-        value->integer = vector->values.int64s[row];
-        break;
-    case DF_VECTOR_FLOAT64:
-        value->number = vector->values.float64s[row];
-        break;
-    case DF_VECTOR_BYTES:
-        value->bytes = vector->values.bytes[row];
-        break;
-    case DF_VECTOR_CODES: {
-        const struct df_dictionary *dictionary = vector->dictionary;
-        uint32_t code = vector->values.codes[row];
-        assert(code < dictionary->count);
-        if (dictionary->kind == DF_VECTOR_INT64)
-            value->integer = dictionary->values.int64s[code];
-        else if (dictionary->kind == DF_VECTOR_FLOAT64)
-            value->number = dictionary->values.float64s[code];
-        else
-            value->bytes = dictionary->values.bytes[code];
-        break;
-    }
-    }
-}
-
-/* The value as PLAIN writes it, byte arrays without their length, and booleans in a byte of their own. */
-static int encode_value(const struct df_write_column *column, struct value *value, struct df_error *error)
-{
-    switch (column->options.physical) {
-    case DF_PARQUET_BOOLEAN:
-        value->plain[0] = (uint8_t)value->integer;
-        value->plain_bytes = df_slice_make(value->plain, 1);
-        return 0;
-    case DF_PARQUET_INT32:
-        if (value->integer < INT32_MIN || value->integer > INT32_MAX)
-            return df_error_set(error, DF_ERROR_INVALID, "column '%s': %lld does not fit into INT32",
-                                column->options.name, (long long)value->integer);
-        df_store_u32le(value->plain, (uint32_t)(int32_t)value->integer);
-        value->plain_bytes = df_slice_make(value->plain, 4);
-        return 0;
-    case DF_PARQUET_INT64:
-        df_store_u64le(value->plain, (uint64_t)value->integer);
-        value->plain_bytes = df_slice_make(value->plain, 8);
-        return 0;
-    case DF_PARQUET_DOUBLE:
-        memcpy(value->plain, &value->number, 8);
-        value->plain_bytes = df_slice_make(value->plain, 8);
-        return 0;
-    default:
-        if (value->bytes.size > VALUE_BYTES_MAX)
-            return df_error_set(error, DF_ERROR_INVALID,
-                                "column '%s': a value has %zu bytes, at most %d can be written", column->options.name,
-                                value->bytes.size, VALUE_BYTES_MAX);
-        value->plain_bytes = value->bytes;
-        return 0;
-    }
-}
-
-/* ---- statistics ---- */
-
-static void note_integer(struct df_write_statistics *statistics, int64_t integer)
-{
-    if (!statistics->any || integer < statistics->minimum.integer)
-        statistics->minimum.integer = integer;
-    if (!statistics->any || integer > statistics->maximum.integer)
-        statistics->maximum.integer = integer;
-    statistics->any = true;
-}
-
-static void note_number(struct df_write_statistics *statistics, double number)
-{
-    if (isnan(number)) {
-        statistics->nan_count++;
-        return;
-    }
-    if (!statistics->any || number < statistics->minimum.number)
-        statistics->minimum.number = number;
-    if (!statistics->any || number > statistics->maximum.number)
-        statistics->maximum.number = number;
-    statistics->any = true;
-}
-
-static void set_bytes(struct df_buf *to, struct df_slice from)
-{
-    df_buf_clear(to);
-    df_buf_put_slice(to, from);
-}
-
-static void note_bytes(struct df_write_statistics *statistics, struct df_slice bytes)
-{
-    if (!statistics->any || df_slice_compare(bytes, df_buf_slice(&statistics->minimum_bytes)) < 0)
-        set_bytes(&statistics->minimum_bytes, bytes);
-    if (!statistics->any || df_slice_compare(bytes, df_buf_slice(&statistics->maximum_bytes)) > 0)
-        set_bytes(&statistics->maximum_bytes, bytes);
-    statistics->any = true;
-}
-
-static void note_value(struct df_write_column *column, const struct value *value)
-{
-    switch (column->options.physical) {
-    case DF_PARQUET_DOUBLE:
-        note_number(&column->statistics, value->number);
-        break;
-    case DF_PARQUET_BYTE_ARRAY:
-        note_bytes(&column->statistics, value->bytes);
-        break;
-    default:
-        note_integer(&column->statistics, value->integer);
-    }
 }
 
 /* ---- pages ---- */
@@ -287,7 +137,7 @@ static int cut_page(struct df_write_column *column, struct df_error *error)
         df_rle_put(body, words(&column->codes), column->codes.size / sizeof(uint32_t), width);
         encoding = DF_PARQUET_ENCODING_RLE_DICTIONARY;
         column->dictionary_page_count++;
-    } else if (column->options.physical == DF_PARQUET_BOOLEAN) {
+    } else if (column->written.physical == DF_PARQUET_BOOLEAN) {
         put_bools(&column->plain, body);
         column->plain_page_count++;
     } else {
@@ -312,32 +162,32 @@ static uint64_t page_bytes_now(const struct df_write_column *column)
     uint64_t levels = column->options.optional ? column->page_rows / 8 : 0;
     if (column->dictionary_on)
         return levels + column->codes.size / sizeof(uint32_t) * code_width(column) / 8;
-    if (column->options.physical == DF_PARQUET_BOOLEAN)
+    if (column->written.physical == DF_PARQUET_BOOLEAN)
         return levels + column->plain.size / 8;
     return levels + column->plain.size;
 }
 
-static void put_plain(struct df_write_column *column, const struct value *value)
+static void put_plain(struct df_write_column *column, const struct df_write_value *value)
 {
-    if (column->options.physical == DF_PARQUET_BYTE_ARRAY)
+    if (column->written.physical == DF_PARQUET_BYTE_ARRAY)
         df_buf_put_u32le(&column->plain, (uint32_t)value->plain_bytes.size);
     df_buf_put_slice(&column->plain, value->plain_bytes);
 }
 
 /* Codes as long as the dictionary takes new values; from the first that it does not take on, PLAIN. The pages that are
  * finished stay as they are. */
-static int put_value(struct df_write_column *column, const struct value *value, struct df_error *error)
+static int put_value(struct df_write_column *column, const struct df_write_value *value, struct df_error *error)
 {
     if (column->dictionary_on) {
         uint32_t code;
-        bool with_length = column->options.physical == DF_PARQUET_BYTE_ARRAY;
+        bool with_length = column->written.physical == DF_PARQUET_BYTE_ARRAY;
         switch (df_write_dictionary_code(&column->dictionary, value->plain_bytes, with_length, &code)) {
         case DF_WRITE_DICTIONARY_NEW:
-            note_value(column, value);
+            df_write_statistics_note(&column->statistics, &column->options.type, value);
             df_buf_put_u32le(&column->codes, code);
             return 0;
         case DF_WRITE_DICTIONARY_CODE:
-            if (column->options.physical == DF_PARQUET_DOUBLE && isnan(value->number))
+            if (column->options.type.kind == DF_TYPE_FLOAT && isnan(value->number))
                 column->statistics.nan_count++;
             df_buf_put_u32le(&column->codes, code);
             return 0;
@@ -349,7 +199,7 @@ static int put_value(struct df_write_column *column, const struct value *value, 
             column->dictionary_on = false;
         }
     }
-    note_value(column, value);
+    df_write_statistics_note(&column->statistics, &column->options.type, value);
     put_plain(column, value);
     return 0;
 }
@@ -358,9 +208,10 @@ static int put_row(struct df_write_column *column, const struct df_vector *vecto
 {
     bool present = !df_vector_is_null(vector, row);
     if (present) {
-        struct value value = {0};
-        load_value(vector, row, &value);
-        if (encode_value(column, &value, error) < 0 || put_value(column, &value, error) < 0)
+        struct df_write_value value = {0};
+        df_write_value_load(vector, row, &value);
+        if (df_write_value_encode(&column->options, &column->written, &value, error) < 0 ||
+            put_value(column, &value, error) < 0)
             return -1;
     } else if (column->options.optional) {
         column->statistics.null_count++;
@@ -380,9 +231,10 @@ static int put_row(struct df_write_column *column, const struct df_vector *vecto
 int df_write_column_put(struct df_write_column *column, const struct df_vector *vector, uint32_t begin, uint32_t end,
                         struct df_error *error)
 {
-    if (begin < end && !kind_fits(column->options.physical, vector))
+    char text[DF_TYPE_TEXT_BYTES];
+    if (begin < end && !df_write_value_kind_fits(&column->options.type, vector))
         return df_error_set(error, DF_ERROR_INVALID, "column '%s' is %s, the values given are of another kind",
-                            column->options.name, df_parquet_physical_name((int32_t)column->options.physical));
+                            column->options.name, df_type_text(&column->options.type, text));
     for (uint32_t row = begin; row < end; row++)
         if (put_row(column, vector, row, error) < 0)
             return -1;
@@ -390,36 +242,6 @@ int df_write_column_put(struct df_write_column *column, const struct df_vector *
 }
 
 /* ---- the chunk ---- */
-
-static void put_bounds(const struct df_write_column *column, struct df_buf *minimum, struct df_buf *maximum)
-{
-    const struct df_write_statistics *statistics = &column->statistics;
-    switch (column->options.physical) {
-    case DF_PARQUET_BOOLEAN:
-        df_buf_put_u8(minimum, (uint8_t)statistics->minimum.integer);
-        df_buf_put_u8(maximum, (uint8_t)statistics->maximum.integer);
-        break;
-    case DF_PARQUET_INT32:
-        df_buf_put_u32le(minimum, (uint32_t)statistics->minimum.integer);
-        df_buf_put_u32le(maximum, (uint32_t)statistics->maximum.integer);
-        break;
-    case DF_PARQUET_INT64:
-        df_buf_put_u64le(minimum, (uint64_t)statistics->minimum.integer);
-        df_buf_put_u64le(maximum, (uint64_t)statistics->maximum.integer);
-        break;
-    case DF_PARQUET_DOUBLE: {
-        /* Zero has two signs that compare equal: the bounds take in both (parquet.thrift, TypeDefinedOrder). */
-        double low = statistics->minimum.number == 0 ? -0.0 : statistics->minimum.number;
-        double high = statistics->maximum.number == 0 ? 0.0 : statistics->maximum.number;
-        df_buf_put(minimum, &low, sizeof low);
-        df_buf_put(maximum, &high, sizeof high);
-        break;
-    }
-    default:
-        df_buf_put_slice(minimum, df_buf_slice(&statistics->minimum_bytes));
-        df_buf_put_slice(maximum, df_buf_slice(&statistics->maximum_bytes));
-    }
-}
 
 static int remember_bounds(const struct df_write_column *column, struct df_write_chunk *chunk, struct df_error *error)
 {
@@ -430,7 +252,7 @@ static int remember_bounds(const struct df_write_column *column, struct df_write
         statistics->maximum_bytes.size > BOUND_BYTES_MAX)
         return 0;
     struct df_buf both = {0}, maximum = {0};
-    put_bounds(column, &both, &maximum);
+    df_write_statistics_put(statistics, &column->options, &column->written, &both, &maximum);
     size_t minimum_bytes = both.size;
     df_buf_put_slice(&both, df_buf_slice(&maximum));
     df_buf_put_u8(&both, 0); /* so that empty strings have an address, too */
@@ -453,11 +275,7 @@ static void clear_chunk(struct df_write_column *column)
     column->dictionary_on = column->options.dictionary;
     column->dictionary_page_count = column->plain_page_count = 0;
     column->rows = column->uncompressed_bytes = 0;
-    struct df_write_statistics *statistics = &column->statistics;
-    statistics->null_count = statistics->nan_count = 0;
-    statistics->any = false;
-    df_buf_clear(&statistics->minimum_bytes);
-    df_buf_clear(&statistics->maximum_bytes);
+    df_write_statistics_clear(&column->statistics);
 }
 
 static int write_pages(struct df_write_column *column, df_parquet_sink_fn *sink, void *ctx,

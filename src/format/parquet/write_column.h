@@ -4,21 +4,12 @@
 #ifndef DF_FORMAT_PARQUET_WRITE_COLUMN_H
 #define DF_FORMAT_PARQUET_WRITE_COLUMN_H
 
-#include "format/parquet/parquet.h"
 #include "format/parquet/write_dictionary.h"
-
-struct df_write_statistics {
-    uint64_t null_count, nan_count;
-    bool any; /* minimum and maximum are set: of values that are not NaN */
-    union {
-        int64_t integer; /* also booleans */
-        double number;
-    } minimum, maximum;
-    struct df_buf minimum_bytes, maximum_bytes; /* of byte arrays */
-};
+#include "format/parquet/write_value.h"
 
 struct df_write_column {
     struct df_parquet_write_column options; /* name is owned */
+    struct df_write_type written;
     enum df_parquet_codec codec;
     uint32_t page_bytes;
 

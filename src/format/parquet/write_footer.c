@@ -6,49 +6,7 @@
 enum {
     FORMAT_VERSION = 2, /* of parquet.thrift: there are logical types */
     TYPE_ORDER = 1,
-    UNIT_MILLIS = 1, /* fields of the union TimeUnit; MICROS and NANOS follow */
 };
-
-static int32_t converted_type(enum df_parquet_meaning meaning)
-{
-    switch (meaning) {
-    case DF_PARQUET_STRING:
-        return DF_PARQUET_CONVERTED_UTF8;
-    case DF_PARQUET_DATE:
-        return DF_PARQUET_CONVERTED_DATE;
-    case DF_PARQUET_TIMESTAMP_MS:
-        return DF_PARQUET_CONVERTED_TIMESTAMP_MILLIS;
-    case DF_PARQUET_TIMESTAMP_US:
-        return DF_PARQUET_CONVERTED_TIMESTAMP_MICROS;
-    default:
-        return -1;
-    }
-}
-
-static void put_empty_struct(struct df_thrift_writer *writer, int32_t id)
-{
-    df_thrift_begin_struct(writer, id);
-    df_thrift_end_struct(writer);
-}
-
-/* Timestamps are points in time (UTC), as the converted types of old readers have it. */
-static void put_logical_type(struct df_thrift_writer *writer, enum df_parquet_meaning meaning)
-{
-    df_thrift_begin_struct(writer, 10);
-    if (meaning == DF_PARQUET_STRING) {
-        put_empty_struct(writer, DF_PARQUET_LOGICAL_STRING);
-    } else if (meaning == DF_PARQUET_DATE) {
-        put_empty_struct(writer, DF_PARQUET_LOGICAL_DATE);
-    } else {
-        df_thrift_begin_struct(writer, DF_PARQUET_LOGICAL_TIMESTAMP);
-        df_thrift_put_bool(writer, 1, true);
-        df_thrift_begin_struct(writer, 2);
-        put_empty_struct(writer, UNIT_MILLIS + (int32_t)meaning - (int32_t)DF_PARQUET_TIMESTAMP_MS);
-        df_thrift_end_struct(writer);
-        df_thrift_end_struct(writer);
-    }
-    df_thrift_end_struct(writer);
-}
 
 static void put_schema(struct df_thrift_writer *writer, const struct df_write_footer *footer)
 {
@@ -60,13 +18,7 @@ static void put_schema(struct df_thrift_writer *writer, const struct df_write_fo
     for (uint32_t i = 0; i < footer->column_count; i++) {
         const struct df_parquet_write_column *column = &footer->columns[i].options;
         df_thrift_begin_element(writer);
-        df_thrift_put_i32(writer, 1, (int32_t)column->physical);
-        df_thrift_put_i32(writer, 3, column->optional ? DF_PARQUET_OPTIONAL : DF_PARQUET_REQUIRED);
-        df_thrift_put_binary(writer, 4, df_slice_text(column->name));
-        if (converted_type(column->meaning) >= 0)
-            df_thrift_put_i32(writer, 6, converted_type(column->meaning));
-        if (column->meaning != DF_PARQUET_PLAIN)
-            put_logical_type(writer, column->meaning);
+        df_write_type_put(writer, column);
         df_thrift_end_struct(writer);
     }
 }
@@ -82,7 +34,7 @@ static void put_statistics(struct df_thrift_writer *writer, const struct df_writ
         df_thrift_put_bool(writer, 7, true);
         df_thrift_put_bool(writer, 8, true);
     }
-    if (column->options.physical == DF_PARQUET_DOUBLE)
+    if (column->options.type.kind == DF_TYPE_FLOAT)
         df_thrift_put_i64(writer, 9, (int64_t)chunk->nan_count);
     df_thrift_end_struct(writer);
 }
@@ -129,7 +81,7 @@ static void put_chunk(struct df_thrift_writer *writer, const struct df_write_col
     df_thrift_begin_element(writer);
     df_thrift_put_i64(writer, 2, 0); /* there is no copy of this outside the footer */
     df_thrift_begin_struct(writer, 3);
-    df_thrift_put_i32(writer, 1, (int32_t)column->options.physical);
+    df_thrift_put_i32(writer, 1, (int32_t)column->written.physical);
     put_encodings(writer, chunk);
     df_thrift_put_list(writer, 3, DF_THRIFT_BINARY, 1);
     df_thrift_put_element_binary(writer, df_slice_text(column->options.name));
@@ -176,6 +128,12 @@ static void put_metadata(struct df_thrift_writer *writer, const struct df_write_
         df_thrift_put_binary(writer, 2, df_slice_text(footer->metadata[i].value));
         df_thrift_end_struct(writer);
     }
+}
+
+static void put_empty_struct(struct df_thrift_writer *writer, int32_t id)
+{
+    df_thrift_begin_struct(writer, id);
+    df_thrift_end_struct(writer);
 }
 
 static void put_column_orders(struct df_thrift_writer *writer, uint32_t column_count)

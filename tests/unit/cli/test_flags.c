@@ -10,6 +10,7 @@ static const struct df_cli_flag flags[] = {
     {.name = "--force", .letter = 'f', .help = "a switch"},
     {.name = "--quiet", .letter = 'q', .help = "another switch"},
     {.name = "--count", .value_name = "N", .help = "a number"},
+    {.name = "--size", .choices = "small|middle|large", .help = "a choice"},
     {.option = "threads"},
     {.option = "memory.limit"},
 };
@@ -233,6 +234,18 @@ static void test_options_of_the_machine_have_defaults(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_a_choice_must_be_one_of_those_there_are(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_ok(parse(fixture, (const char *const[]){"p", "--size", "middle", NULL}), &fixture->error);
+    assert_string_equal(df_cli_value(&fixture->arguments, "--size"), "middle");
+    static const char *const wrong[] = {"--size=mid", "--size=", "--size=small|middle"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_fails(parse(fixture, (const char *const[]){"p", wrong[i], NULL}), &fixture->error, DF_ERROR_INVALID,
+                     "--size is small, middle or large, found '");
+    assert_string_equal(df_cli_flag_value_name(&fixture->cli, &flags[6]), "small|middle|large");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +264,7 @@ int main(void)
         TEST(test_flags_of_options_with_wrong_values_are_refused),
         TEST(test_flags_are_all_in_the_help),
         TEST(test_options_of_the_machine_have_defaults),
+        TEST(test_a_choice_must_be_one_of_those_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "engine/funnel/exact.h"
+#include "engine/funnel/filter/exact.h"
 
 #include "testing/testing.h"
 
@@ -57,12 +57,39 @@ static void test_what_is_beyond_every_column_stays_beyond(void **state)
     assert_true(df_funnel_exact_parse(df_slice_text(digits)).floor > (__int128)UINT64_MAX);
 }
 
+static void assert_scaled(const char *text, unsigned scale, __int128 floor, __int128 ceiling)
+{
+    struct df_funnel_exact exact = df_funnel_exact_parse_scaled(df_slice_text(text), scale);
+    if (exact.floor != floor || exact.ceiling != ceiling)
+        fail_msg("%s at scale %u: floor %lld, ceiling %lld", text, scale, (long long)exact.floor,
+                 (long long)exact.ceiling);
+}
+
+static void test_numbers_lie_among_the_unscaled_values_of_a_decimal(void **state)
+{
+    (void)state;
+    __int128 ten_to_37 = 1;
+    for (int i = 0; i < 37; i++)
+        ten_to_37 *= 10;
+    assert_scaled("12.5", 2, 1250, 1250);
+    assert_scaled("12.345", 2, 1234, 1235);
+    assert_scaled("-12.345", 2, -1235, -1234);
+    assert_scaled("1e-3", 2, 0, 1);
+    assert_scaled("-1e-3", 3, -1, -1);
+    assert_scaled("0", 38, 0, 0);
+    assert_scaled("9.5", 37, ten_to_37 * 9 + ten_to_37 / 2, ten_to_37 * 9 + ten_to_37 / 2);
+    assert_scaled("1", 38, ten_to_37 * 10, ten_to_37 * 10); /* the limit itself */
+    assert_scaled("17", 38, ten_to_37 * 10, ten_to_37 * 10);
+    assert_scaled("-1e400", 0, -ten_to_37 * 10, -ten_to_37 * 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_integers_in_every_spelling_are_themselves),
         cmocka_unit_test(test_fractions_lie_between_two_integers),
         cmocka_unit_test(test_what_is_beyond_every_column_stays_beyond),
+        cmocka_unit_test(test_numbers_lie_among_the_unscaled_values_of_a_decimal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,22 +1,64 @@
 /* What crosses the wire: comes back as it went, and is refused when a byte is missing. */
-#include "engine/funnel/partial.h"
+#include "engine/funnel/plan/partial.h"
 
 #include "testing/testing.h"
 
-static struct df_funnel_footer make_footer(struct df_funnel_unit *units, uint32_t count)
+static struct df_type sample_types[3] = {{.kind = DF_TYPE_STRING},
+                                         {.kind = DF_TYPE_DECIMAL, .precision = 38, .scale = 4},
+                                         {.kind = DF_TYPE_TIMESTAMP, .list = true, .unit = DF_TIME_NS}};
+
+static struct df_funnel_shape make_shape(void)
 {
-    struct df_funnel_footer footer = {.whole = true,
+    return (struct df_funnel_shape){.kind = DF_FUNNEL_KEY_BYTES,
+                                    .user_type = {.kind = DF_TYPE_UUID},
+                                    .time_type = {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_US},
+                                    .time = {.scale_known = true, .scale = DF_FUNNEL_SCALE_US},
+                                    .type_count = 3,
+                                    .types = sample_types};
+}
+
+static void assert_same_shape(const struct df_funnel_shape *a, const struct df_funnel_shape *b)
+{
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->user_type.kind, b->user_type.kind);
+    assert_int_equal(a->time_type.unit, b->time_type.unit);
+    assert_int_equal(a->time.kind, b->time.kind);
+    assert_int_equal(a->time.scale_known, b->time.scale_known);
+    assert_int_equal(a->time.scale, b->time.scale);
+    assert_int_equal(a->type_count, b->type_count);
+    for (uint32_t i = 0; i < a->type_count; i++) {
+        assert_int_equal(a->types[i].kind, b->types[i].kind);
+        assert_int_equal(a->types[i].list, b->types[i].list);
+        assert_int_equal(a->types[i].unit, b->types[i].unit);
+        assert_int_equal(a->types[i].precision, b->types[i].precision);
+        assert_int_equal(a->types[i].scale, b->types[i].scale);
+    }
+}
+
+/* The first `size` bytes in memory of their own, so that overruns are seen. */
+static struct df_slice head_of(const struct df_buf *blob, size_t size, void **copy)
+{
+    *copy = size ? memcpy(test_malloc(size), blob->data, size) : NULL;
+    return df_slice_make(*copy, size);
+}
+
+/* ---- footers ---- */
+
+static struct df_funnel_footer make_footer(struct df_funnel_stretch *stretches, uint32_t count)
+{
+    struct df_funnel_footer footer = {.file_bytes = 123456,
+                                      .bytes_read = 99,
+                                      .whole = true,
                                       .bounds_known = true,
                                       .minimum = -5,
                                       .maximum = INT64_MAX,
-                                      .kind = DF_FUNNEL_KEY_INT64,
-                                      .time = DF_FUNNEL_TIME_MS,
-                                      .unit_count = count,
-                                      .units = units};
-    for (uint32_t i = 0; i < count; i++) {
-        units[i] = (struct df_funnel_unit){.row_groups = 1 + i, .rows = 1000 * i, .bytes = 77 + i};
-        footer.rows += units[i].rows;
-    }
+                                      .largest_known = true,
+                                      .largest = UINT64_MAX,
+                                      .shape = make_shape(),
+                                      .stretch_count = count,
+                                      .stretches = stretches};
+    for (uint32_t i = 0; i < count; i++)
+        stretches[i] = (struct df_funnel_stretch){.row_groups = 2 + i, .skipped = 1, .rows = 1000 * i, .bytes = 77 + i};
     return footer;
 }
 
@@ -26,25 +68,27 @@ static void test_a_footer_comes_back_as_it_went(void **state)
     struct df_error error = {0};
     struct df_arena arena = {0};
     struct df_buf blob = {0};
-    struct df_funnel_unit units[5];
-    struct df_funnel_footer footer = make_footer(units, 5), back;
+    struct df_funnel_stretch stretches[5];
+    struct df_funnel_footer footer = make_footer(stretches, 5), back;
     df_funnel_footer_encode(&footer, &blob);
-    assert_ok(df_funnel_footer_decode(df_buf_slice(&blob), &arena, &back, &error), &error);
-    assert_int_equal(back.rows, footer.rows);
-    assert_true(back.whole && back.bounds_known);
+    assert_ok(df_funnel_footer_decode(df_buf_slice(&blob), 3, &arena, &back, &error), &error);
+    assert_int_equal(back.file_bytes, 123456);
+    assert_int_equal(back.bytes_read, 99);
+    assert_true(back.whole && back.bounds_known && back.largest_known && !back.largest_guessed);
     assert_int_equal(back.minimum, -5);
     assert_int_equal(back.maximum, INT64_MAX);
-    assert_int_equal(back.time, DF_FUNNEL_TIME_MS);
-    assert_int_equal(back.unit_count, 5);
-    assert_memory_equal(back.units, units, sizeof units);
+    assert_true(back.largest == UINT64_MAX);
+    assert_same_shape(&back.shape, &footer.shape);
+    assert_int_equal(back.stretch_count, 5);
+    assert_memory_equal(back.stretches, stretches, sizeof stretches);
+    assert_int_equal(back.row_groups, 2 + 3 + 4 + 5 + 6);
+    assert_int_equal(back.skipped, 5);
+    assert_int_equal(back.rows, 10000);
+    assert_int_equal(back.bytes, 77 * 5 + 10);
+    assert_fails(df_funnel_footer_decode(df_buf_slice(&blob), 2, &arena, &back, &error), &error, DF_ERROR_CORRUPT,
+                 "another number of columns");
     df_buf_dispose(&blob);
     df_arena_dispose(&arena);
-}
-
-static struct df_slice without_tail(const struct df_buf *blob, size_t size, void **copy)
-{
-    *copy = size ? memcpy(test_malloc(size), blob->data, size) : NULL; /* of its own, so that overruns are seen */
-    return df_slice_make(*copy, size);
 }
 
 static void test_a_footer_cut_at_every_byte_is_corrupt(void **state)
@@ -52,13 +96,13 @@ static void test_a_footer_cut_at_every_byte_is_corrupt(void **state)
     (void)state;
     struct df_error error = {0};
     struct df_buf blob = {0};
-    struct df_funnel_unit units[3];
-    struct df_funnel_footer footer = make_footer(units, 3), back;
+    struct df_funnel_stretch stretches[3];
+    struct df_funnel_footer footer = make_footer(stretches, 3), back;
     df_funnel_footer_encode(&footer, &blob);
     for (size_t size = 0; size < blob.size; size++) {
         struct df_arena arena = {0};
         void *copy;
-        assert_fails(df_funnel_footer_decode(without_tail(&blob, size, &copy), &arena, &back, &error), &error,
+        assert_fails(df_funnel_footer_decode(head_of(&blob, size, &copy), 3, &arena, &back, &error), &error,
                      DF_ERROR_CORRUPT, "damaged");
         if (copy)
             test_free(copy);
@@ -66,152 +110,225 @@ static void test_a_footer_cut_at_every_byte_is_corrupt(void **state)
     }
     struct df_arena arena = {0};
     df_buf_put_u8(&blob, 0);
-    assert_fails(df_funnel_footer_decode(df_buf_slice(&blob), &arena, &back, &error), &error, DF_ERROR_CORRUPT,
+    assert_fails(df_funnel_footer_decode(df_buf_slice(&blob), 3, &arena, &back, &error), &error, DF_ERROR_CORRUPT,
                  "bytes follow its end");
     df_arena_dispose(&arena);
     df_buf_dispose(&blob);
 }
 
-static void test_a_footer_that_does_not_add_up_is_corrupt(void **state)
+static void assert_stretch_refused(struct df_funnel_stretch stretch)
 {
-    (void)state;
     struct df_error error = {0};
     struct df_arena arena = {0};
     struct df_buf blob = {0};
-    struct df_funnel_unit units[2];
-    struct df_funnel_footer footer = make_footer(units, 2), back;
-    footer.rows++;
+    struct df_funnel_stretch stretches[2];
+    struct df_funnel_footer footer = make_footer(stretches, 2), back;
+    stretches[1] = stretch;
     df_funnel_footer_encode(&footer, &blob);
-    assert_fails(df_funnel_footer_decode(df_buf_slice(&blob), &arena, &back, &error), &error, DF_ERROR_CORRUPT,
-                 "its rows are not those");
-    df_buf_clear(&blob);
-    footer.rows--;
-    units[1].row_groups = UINT64_C(1) << 40;
-    df_funnel_footer_encode(&footer, &blob);
-    assert_fails(df_funnel_footer_decode(df_buf_slice(&blob), &arena, &back, &error), &error, DF_ERROR_CORRUPT,
+    assert_fails(df_funnel_footer_decode(df_buf_slice(&blob), 3, &arena, &back, &error), &error, DF_ERROR_CORRUPT,
                  "do not add up");
     df_buf_dispose(&blob);
     df_arena_dispose(&arena);
 }
 
-static const struct df_funnel_step_count sample_steps[3] = {{90, 300}, {40, 200}, {40, 199}};
-
-static void put_counts(enum df_funnel_role role, struct df_buf *blob)
-{
-    struct df_funnel_step_count steps[3];
-    memcpy(steps, sample_steps, sizeof steps);
-    struct df_funnel_counts counts = {
-        .rows = 1000, .rows_without_group = 7, .groups = 100, .group_rows = 993, .step_count = 3, .steps = steps};
-    df_funnel_counts_encode(role, &counts, blob);
-}
-
-static void test_counts_come_back_as_they_went(void **state)
+static void test_a_footer_that_does_not_add_up_is_corrupt(void **state)
 {
     (void)state;
-    static const enum df_funnel_role roles[] = {DF_FUNNEL_COUNT, DF_FUNNEL_GATHER};
-    for (int i = 0; i < 2; i++) {
+    assert_stretch_refused((struct df_funnel_stretch){.row_groups = UINT64_C(1) << 40});
+    assert_stretch_refused((struct df_funnel_stretch){.row_groups = 0});
+    assert_stretch_refused((struct df_funnel_stretch){.row_groups = 1, .skipped = 2});
+    assert_stretch_refused((struct df_funnel_stretch){.row_groups = 1, .skipped = 1, .rows = 1});
+    assert_stretch_refused((struct df_funnel_stretch){.row_groups = 1, .bytes = UINT64_MAX});
+}
+
+/* ---- shares ---- */
+
+static struct df_funnel_share make_share(enum df_funnel_role role)
+{
+    struct df_funnel_share share = {.role = role,
+                                    .rows = 1000,
+                                    .rows_without_group = 7,
+                                    .file_bytes = 5000,
+                                    .bytes_read = 4000,
+                                    .row_groups_read = 3,
+                                    .row_groups_skipped = 2};
+    if (role == DF_FUNNEL_ROLE_WHOLE)
+        share.shape = make_shape();
+    if (role == DF_FUNNEL_ROLE_SCATTER)
+        return share;
+    share.cohort_rows = 2;
+    share.cohort = df_slice_text("cohort");
+    share.cohort_file = df_slice_text("part-00000.parquet");
+    share.result = df_slice_text("the result");
+    return share;
+}
+
+static const enum df_funnel_role share_roles[] = {DF_FUNNEL_ROLE_WHOLE, DF_FUNNEL_ROLE_SCATTER, DF_FUNNEL_ROLE_GATHER,
+                                                  DF_FUNNEL_ROLE_VALUES};
+
+static void test_shares_come_back_as_they_went(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
         struct df_error error = {0};
+        struct df_arena arena = {0};
         struct df_buf blob = {0};
-        struct df_funnel_step_count steps[3];
-        struct df_funnel_counts back = {.step_count = 3, .steps = steps};
-        put_counts(roles[i], &blob);
-        assert_ok(df_funnel_counts_decode(df_buf_slice(&blob), roles[i], &back, &error), &error);
+        struct df_funnel_share share = make_share(share_roles[i]), back;
+        df_funnel_share_encode(&share, &blob);
+        assert_ok(df_funnel_share_decode(df_buf_slice(&blob), share.role, 3, &arena, &back, &error), &error);
         assert_int_equal(back.rows, 1000);
         assert_int_equal(back.rows_without_group, 7);
-        assert_int_equal(back.groups, 100);
-        assert_int_equal(back.group_rows, 993);
-        assert_memory_equal(steps, sample_steps, sizeof steps);
-        back.step_count = 2;
-        assert_fails(df_funnel_counts_decode(df_buf_slice(&blob), roles[i], &back, &error), &error, DF_ERROR_CORRUPT,
-                     "another number of steps");
+        assert_int_equal(back.file_bytes, 5000);
+        assert_int_equal(back.bytes_read, 4000);
+        assert_int_equal(back.row_groups_read, 3);
+        assert_int_equal(back.row_groups_skipped, 2);
+        assert_false(back.over);
+        assert_int_equal(back.cohort_rows, share.cohort_rows);
+        assert_true(df_slice_equal(back.cohort, share.cohort));
+        assert_true(df_slice_equal(back.cohort_file, share.cohort_file));
+        assert_true(df_slice_equal(back.result, share.result));
+        if (share.role == DF_FUNNEL_ROLE_WHOLE)
+            assert_same_shape(&back.shape, &share.shape);
         df_buf_dispose(&blob);
+        df_arena_dispose(&arena);
     }
 }
 
-static void test_counts_cut_at_every_byte_are_corrupt(void **state)
+/* The result goes to the end of the blob and is checked by who merges it: here everything before it is cut. */
+static void test_shares_cut_at_every_byte_are_corrupt(void **state)
 {
     (void)state;
-    static const enum df_funnel_role roles[] = {DF_FUNNEL_COUNT, DF_FUNNEL_SCATTER, DF_FUNNEL_GATHER};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct df_error error = {0};
         struct df_buf blob = {0};
-        struct df_funnel_step_count steps[3];
-        put_counts(roles[i], &blob);
-        for (size_t size = 0; size < blob.size; size++) {
-            struct df_funnel_counts back = {.step_count = 3, .steps = steps};
+        struct df_funnel_share share = make_share(share_roles[i]), back;
+        df_funnel_share_encode(&share, &blob);
+        for (size_t size = 0; size < blob.size - share.result.size; size++) {
+            struct df_arena arena = {0};
             void *copy;
-            assert_fails(df_funnel_counts_decode(without_tail(&blob, size, &copy), roles[i], &back, &error), &error,
-                         DF_ERROR_CORRUPT, "damaged");
+            assert_fails(df_funnel_share_decode(head_of(&blob, size, &copy), share.role, 3, &arena, &back, &error),
+                         &error, DF_ERROR_CORRUPT, "damaged");
             if (copy)
                 test_free(copy);
+            df_arena_dispose(&arena);
         }
         df_buf_dispose(&blob);
     }
 }
 
-static void test_counts_of_another_stage_or_version_are_refused(void **state)
+static void test_shares_of_another_stage_or_version_are_refused(void **state)
 {
     (void)state;
     struct df_error error = {0};
+    struct df_arena arena = {0};
     struct df_buf blob = {0};
-    struct df_funnel_step_count steps[3];
-    struct df_funnel_counts back = {.step_count = 3, .steps = steps};
-    put_counts(DF_FUNNEL_COUNT, &blob);
-    assert_fails(df_funnel_counts_decode(df_buf_slice(&blob), DF_FUNNEL_GATHER, &back, &error), &error,
+    struct df_funnel_share share = make_share(DF_FUNNEL_ROLE_GATHER), back;
+    df_funnel_share_encode(&share, &blob);
+    assert_fails(df_funnel_share_decode(df_buf_slice(&blob), DF_FUNNEL_ROLE_VALUES, 3, &arena, &back, &error), &error,
                  DF_ERROR_CORRUPT, "of another stage");
     blob.data[0] = 9;
-    assert_fails(df_funnel_counts_decode(df_buf_slice(&blob), DF_FUNNEL_COUNT, &back, &error), &error,
+    assert_fails(df_funnel_share_decode(df_buf_slice(&blob), DF_FUNNEL_ROLE_GATHER, 3, &arena, &back, &error), &error,
                  DF_ERROR_UNSUPPORTED, "version 9");
     df_buf_dispose(&blob);
+    df_arena_dispose(&arena);
 }
 
-static void assert_counts_refused(struct df_funnel_counts counts, const char *message)
+static void assert_share_refused(struct df_funnel_share share, const char *message)
 {
     struct df_error error = {0};
+    struct df_arena arena = {0};
     struct df_buf blob = {0};
-    struct df_funnel_step_count steps[3];
-    struct df_funnel_counts back = {.step_count = counts.step_count, .steps = steps};
-    df_funnel_counts_encode(DF_FUNNEL_COUNT, &counts, &blob);
-    assert_fails(df_funnel_counts_decode(df_buf_slice(&blob), DF_FUNNEL_COUNT, &back, &error), &error, DF_ERROR_CORRUPT,
-                 message);
+    struct df_funnel_share back;
+    df_funnel_share_encode(&share, &blob);
+    assert_fails(df_funnel_share_decode(df_buf_slice(&blob), share.role, 0, &arena, &back, &error), &error,
+                 DF_ERROR_CORRUPT, message);
     df_buf_dispose(&blob);
+    df_arena_dispose(&arena);
 }
 
-static void test_counts_that_cannot_be_are_corrupt(void **state)
+static void test_shares_that_cannot_be_are_corrupt(void **state)
 {
     (void)state;
-    struct df_funnel_step_count more[] = {{5, 9}, {6, 9}}, few[] = {{5, 4}};
-    assert_counts_refused((struct df_funnel_counts){.rows = 1, .rows_without_group = 2}, "rows without a user");
-    assert_counts_refused((struct df_funnel_counts){.rows = 9, .groups = 10, .group_rows = 9}, "more users than rows");
-    assert_counts_refused(
-        (struct df_funnel_counts){.rows = 9, .groups = 7, .group_rows = 9, .step_count = 2, .steps = more},
-        "not nested");
-    assert_counts_refused(
-        (struct df_funnel_counts){.rows = 9, .groups = 7, .group_rows = 9, .step_count = 1, .steps = few},
-        "not nested");
+    assert_share_refused((struct df_funnel_share){.role = DF_FUNNEL_ROLE_GATHER, .rows = 1, .rows_without_group = 2},
+                         "rows without a user");
+    assert_share_refused(
+        (struct df_funnel_share){.role = DF_FUNNEL_ROLE_GATHER, .over = true, .result = df_slice_text("x")},
+        "says that it has none");
+    assert_share_refused((struct df_funnel_share){.role = DF_FUNNEL_ROLE_VALUES, .over = true}, "left out where");
+    assert_share_refused((struct df_funnel_share){.role = DF_FUNNEL_ROLE_SCATTER, .result = df_slice_text("x")},
+                         "bytes follow its end");
 }
 
-static void test_details_come_back_and_everything_else_is_corrupt(void **state)
+/* ---- details ---- */
+
+static struct df_funnel_detail make_detail(enum df_funnel_role role)
 {
-    (void)state;
-    struct df_error error = {0};
-    struct df_funnel_detail back;
-    unsigned good = 0;
-    for (unsigned first = 0; first < 256; first++) {
-        for (unsigned second = 0; second <= 256; second++) {
-            const uint8_t bytes[] = {(uint8_t)first, (uint8_t)second};
-            uint8_t place[DF_FUNNEL_DETAIL_BYTES];
-            struct df_slice blob = df_slice_make(bytes, second == 256 ? 1 : 2);
-            if (df_funnel_detail_decode(blob, &back, &error) == 0) {
-                assert_true(df_slice_equal(blob, df_funnel_detail_encode(&back, place)));
-                good++;
-            } else {
-                assert_int_equal(error.kind, DF_ERROR_CORRUPT);
-            }
-        }
+    static const char *const names[] = {"year", "a b"};
+    struct df_funnel_detail detail = {.role = role};
+    if (role == DF_FUNNEL_ROLE_WHOLE || role == DF_FUNNEL_ROLE_GATHER) {
+        detail.values_apart = true;
+        detail.inline_values = 65536;
+        detail.token = df_slice_text("0123abcd");
     }
-    assert_int_equal(good, 3 + DF_FUNNEL_KEY_KINDS);
-    assert_fails(df_funnel_detail_decode(df_slice_make(NULL, 0), &back, &error), &error, DF_ERROR_CORRUPT, "detail");
+    detail.has_shape = role == DF_FUNNEL_ROLE_GATHER;
+    if (detail.has_shape)
+        detail.shape = make_shape();
+    else if (role != DF_FUNNEL_ROLE_VALUES) {
+        detail.string_directories = names;
+        detail.string_directory_count = 2;
+    }
+    return detail;
+}
+
+static void test_details_come_back_as_they_went(void **state)
+{
+    (void)state;
+    for (int role = DF_FUNNEL_ROLE_FOOTERS; role < DF_FUNNEL_ROLES; role++) {
+        struct df_error error = {0};
+        struct df_arena arena = {0};
+        struct df_buf blob = {0}, again = {0};
+        struct df_funnel_detail detail = make_detail((enum df_funnel_role)role), back;
+        df_funnel_detail_encode(&detail, &blob);
+        assert_ok(df_funnel_detail_decode(df_buf_slice(&blob), &arena, &back, &error), &error);
+        assert_int_equal(back.role, role);
+        assert_int_equal(back.values_apart, detail.values_apart);
+        assert_int_equal(back.inline_values, detail.inline_values);
+        assert_true(df_slice_equal(back.token, detail.token));
+        assert_int_equal(back.string_directory_count, detail.string_directory_count);
+        for (uint32_t i = 0; i < back.string_directory_count; i++)
+            assert_string_equal(back.string_directories[i], detail.string_directories[i]);
+        if (role == DF_FUNNEL_ROLE_GATHER)
+            assert_same_shape(&back.shape, &detail.shape);
+        df_funnel_detail_encode(&back, &again);
+        assert_true(df_slice_equal(df_buf_slice(&again), df_buf_slice(&blob)));
+        df_buf_dispose(&again);
+        df_buf_dispose(&blob);
+        df_arena_dispose(&arena);
+    }
+}
+
+static void test_details_cut_at_every_byte_are_corrupt(void **state)
+{
+    (void)state;
+    for (int role = DF_FUNNEL_ROLE_FOOTERS; role < DF_FUNNEL_ROLES; role++) {
+        struct df_error error = {0};
+        struct df_buf blob = {0};
+        struct df_funnel_detail detail = make_detail((enum df_funnel_role)role), back;
+        df_funnel_detail_encode(&detail, &blob);
+        size_t whole = blob.size;
+        df_buf_put_u8(&blob, 0); /* one byte too many is as wrong as one too few */
+        for (size_t size = 0; size <= whole + 1; size++) {
+            struct df_arena arena = {0};
+            void *copy;
+            struct df_slice head = head_of(&blob, size, &copy);
+            if (size != whole)
+                assert_fails(df_funnel_detail_decode(head, &arena, &back, &error), &error, DF_ERROR_CORRUPT, "damaged");
+            if (copy)
+                test_free(copy);
+            df_arena_dispose(&arena);
+        }
+        df_buf_dispose(&blob);
+    }
 }
 
 int main(void)
@@ -220,11 +337,12 @@ int main(void)
         cmocka_unit_test(test_a_footer_comes_back_as_it_went),
         cmocka_unit_test(test_a_footer_cut_at_every_byte_is_corrupt),
         cmocka_unit_test(test_a_footer_that_does_not_add_up_is_corrupt),
-        cmocka_unit_test(test_counts_come_back_as_they_went),
-        cmocka_unit_test(test_counts_cut_at_every_byte_are_corrupt),
-        cmocka_unit_test(test_counts_of_another_stage_or_version_are_refused),
-        cmocka_unit_test(test_counts_that_cannot_be_are_corrupt),
-        cmocka_unit_test(test_details_come_back_and_everything_else_is_corrupt),
+        cmocka_unit_test(test_shares_come_back_as_they_went),
+        cmocka_unit_test(test_shares_cut_at_every_byte_are_corrupt),
+        cmocka_unit_test(test_shares_of_another_stage_or_version_are_refused),
+        cmocka_unit_test(test_shares_that_cannot_be_are_corrupt),
+        cmocka_unit_test(test_details_come_back_as_they_went),
+        cmocka_unit_test(test_details_cut_at_every_byte_are_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

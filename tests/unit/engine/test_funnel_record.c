@@ -1,121 +1,289 @@
-/* Records of the exchange: what is read back evaluates as the rows did that went in. */
-#include "engine/funnel/record.h"
+/* Records of the exchange: what is read back is what went in, and what is none is corrupt. */
+#include "engine/funnel/rows/record.h"
+#include "unit/engine/rows_testing.h"
 
-#include <inttypes.h>
+enum { COLUMNS_MAX = 4, ROOTS = 5, ROWS_MAX = 300 };
 
-#include "unit/engine/funnel_testing.h"
-
-enum { EVENTS_MAX = 20, FILTERS = 3 };
-
-/* The rows of one block as a SCATTER part makes them: rows with a user only, matches filter by filter. */
-static void put_block(const struct event *events, size_t n, enum df_funnel_key_kind kind, struct df_buf *out)
-{
-    int64_t numbers[EVENTS_MAX];
-    uint32_t lengths[EVENTS_MAX];
-    struct df_funnel_record_match matches[EVENTS_MAX * FILTERS];
-    struct df_buf bytes = {0};
-    struct df_funnel_record record = {.kind = kind, .numbers = numbers, .lengths = lengths, .matches = matches};
-    for (size_t i = 0; i < n; i++) {
-        size_t before = bytes.size;
-        if (!events[i].has_user)
-            continue;
-        if (events[i].user != 0)
-            df_buf_printf(&bytes, "%" PRId64, events[i].user);
-        lengths[record.row_count] = (uint32_t)(bytes.size - before);
-        numbers[record.row_count++] = events[i].user;
-    }
-    for (uint32_t filter = 0; filter < FILTERS; filter++) {
-        uint32_t row = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (!events[i].has_user)
-                continue;
-            if ((events[i].matches >> filter & 1) && (events[i].has_time || filter == 0))
-                matches[record.match_count++] = (struct df_funnel_record_match){
-                    .row = row, .tag = filter * 2 + events[i].has_time, .time = events[i].time};
-            row++;
-        }
-    }
-    record.bytes = df_buf_slice(&bytes);
-    df_funnel_record_encode(&record, out);
-    df_buf_dispose(&bytes);
-}
-
-struct section {
-    struct df_slice bytes;
-    enum df_funnel_key_kind kind;
+/* A random block and what went into it. */
+struct block {
+    struct df_arena arena;
+    struct df_funnel_request request;
+    struct df_funnel_column columns[COLUMNS_MAX];
+    struct df_type types[COLUMNS_MAX];
+    struct df_funnel_record_head head;
+    struct df_vector users, times, vectors[COLUMNS_MAX];
+    uint32_t rows, picked[ROWS_MAX];
+    struct df_funnel_record_match matches[ROOTS * ROWS_MAX];
+    size_t match_count;
+    struct df_buf bytes;
 };
 
-static int read_section(void *ctx, struct df_funnel_collector *collector, struct df_error *error)
+static const struct df_type time_type = {.kind = DF_TYPE_INT64, .bits = 64};
+
+static void make_request(struct block *block, uint64_t *random)
 {
-    const struct section *section = ctx;
-    struct df_funnel_record_reader *reader;
-    if (df_funnel_record_reader_create(&reader, section->kind, error) < 0)
-        return -1;
-    int result = df_funnel_record_read(reader, section->bytes, collector, error);
-    df_funnel_record_reader_free(reader);
-    return result;
+    block->request = (struct df_funnel_request){
+        .dataset = {.user = "user", .time = "time"},
+        .filters = {.root_count = ROOTS},
+        .where = test_random(random) % 2 ? (uint32_t)(test_random(random) % ROOTS) : DF_FUNNEL_NONE,
+        .columns = block->columns,
+        .column_count = (uint32_t)(test_random(random) % (COLUMNS_MAX + 1)),
+        .all_times = test_random(random) % 2};
+    for (uint32_t i = 0; i < block->request.column_count; i++) {
+        uint64_t wants = 1 + test_random(random) % 3;
+        block->columns[i] = (struct df_funnel_column){.name = "price", .facts = wants & 1, .values = wants >> 1};
+        block->types[i] = test_types[test_random(random) % TEST_TYPES];
+        block->types[i].list = test_random(random) % 4 == 0;
+    }
 }
 
-static int count(const struct section *section, const struct df_funnel_step *steps, uint32_t step_count,
-                 struct df_funnel_counts *counts, struct df_error *error)
+static void make_rows(struct block *block, uint64_t *random)
 {
-    struct df_funnel_request request = {.steps = steps, .step_count = step_count, .filter_count = FILTERS};
-    struct df_funnel_passes passes = {.request = &request, .kind = section->kind};
-    struct section copy = *section;
-    return df_funnel_count_in_passes(&passes, read_section, &copy, counts, error);
+    uint32_t read = 1 + (uint32_t)(test_random(random) % ROWS_MAX);
+    struct df_type user_type = df_funnel_record_user_type(block->head.kind);
+    block->rows = 0;
+    for (uint32_t i = 0; i < read; i++)
+        if (test_random(random) % 3 || (block->rows == 0 && i + 1 == read))
+            block->picked[block->rows++] = i;
+    block->users = random_vector(&block->arena, &user_type, read, random);
+    block->users.valid = NULL;
+    block->times = random_vector(&block->arena, &time_type, read, random);
+    for (uint32_t i = 0; i < block->request.column_count; i++)
+        block->vectors[i] = random_vector(&block->arena, &block->types[i], read, random);
+    block->match_count = 0;
+    for (uint32_t root = 0; root < ROOTS; root++) {
+        uint64_t rare = 1 + test_random(random) % 5;
+        for (uint32_t row = 0; row < block->rows && root != block->request.where; row++)
+            if (test_random(random) % rare == 0)
+                block->matches[block->match_count++] = (struct df_funnel_record_match){.root = root, .row = row};
+    }
 }
 
-static void test_rows_evaluate_the_same_after_the_exchange(void **state)
+/* The picked rows of a vector, in up to three goes. */
+static void pile_up(struct df_funnel_pile *pile, const struct df_type *type, const struct df_vector *vector,
+                    const struct block *block, struct df_funnel_account *account, uint64_t *random)
+{
+    assert_true(df_funnel_pile_init(pile, type, account));
+    assert_true(df_funnel_vector_fits(vector, type));
+    for (uint32_t at = 0; at < block->rows;) {
+        uint32_t left = block->rows - at, count = test_random(random) % 2 ? left : 1 + left / 2;
+        assert_true(df_funnel_pile_append(pile, type, vector, block->picked + at, count, account));
+        at += count;
+    }
+    assert_int_equal(pile->row_count, block->rows);
+}
+
+static void encode(struct block *block, uint64_t *random)
+{
+    struct df_funnel_account account = {.floor_bytes = UINT64_MAX};
+    struct df_funnel_pile users, times, columns[COLUMNS_MAX];
+    struct df_type user_type = df_funnel_record_user_type(block->head.kind);
+    pile_up(&users, &user_type, &block->users, block, &account, random);
+    pile_up(&times, &time_type, &block->times, block, &account, random);
+    for (uint32_t i = 0; i < block->request.column_count; i++)
+        pile_up(&columns[i], &block->types[i], &block->vectors[i], block, &account, random);
+    struct df_funnel_record record = {.head = &block->head,
+                                      .rows = block->rows,
+                                      .users = &users,
+                                      .times = &times,
+                                      .columns = columns,
+                                      .matches = block->matches,
+                                      .match_count = block->match_count};
+    df_funnel_record_encode(&record, &block->bytes);
+    assert_false(df_buf_failed(&block->bytes));
+    df_funnel_pile_dispose(&users, &account);
+    df_funnel_pile_dispose(&times, &account);
+    for (uint32_t i = 0; i < block->request.column_count; i++)
+        df_funnel_pile_dispose(&columns[i], &account);
+    assert_int_equal(account.held_bytes, 0);
+}
+
+static struct block *make_block(uint64_t *random)
+{
+    struct block *block = calloc(1, sizeof *block);
+    make_request(block, random);
+    block->head = (struct df_funnel_record_head){.kind = (enum df_funnel_key_kind)(test_random(random) % 3),
+                                                 .scale_known = true,
+                                                 .scale = DF_FUNNEL_SCALE_MS,
+                                                 .user_type = {.kind = DF_TYPE_DATE},
+                                                 .time_type = {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_MS},
+                                                 .types = block->types,
+                                                 .column_count = block->request.column_count};
+    make_rows(block, random);
+    encode(block, random);
+    return block;
+}
+
+static void free_block(struct block *block)
+{
+    df_arena_dispose(&block->arena);
+    df_buf_dispose(&block->bytes);
+    free(block);
+}
+
+/* ---- round trip ---- */
+
+static void assert_same_rows(const struct block *block, const struct df_vector *in, const struct df_vector *out)
+{
+    assert_int_equal(out->row_count, block->rows);
+    for (uint32_t i = 0; i < block->rows; i++)
+        assert_same_value(in, block->picked[i], out, i);
+}
+
+static void assert_same_matches(const struct block *block, const struct df_funnel_record_reader *reader)
+{
+    size_t at = 0;
+    for (uint32_t root = 0; root < ROOTS; root++) {
+        const uint32_t *rows;
+        uint32_t count;
+        df_funnel_record_match(reader, root, &rows, &count);
+        if (root == block->request.where) {
+            assert_int_equal(count, block->rows);
+            for (uint32_t i = 0; i < count; i++)
+                assert_int_equal(rows[i], i);
+            continue;
+        }
+        for (uint32_t i = 0; i < count; i++, at++) {
+            assert_int_equal(block->matches[at].root, root);
+            assert_int_equal(block->matches[at].row, rows[i]);
+        }
+    }
+    assert_int_equal(at, block->match_count);
+}
+
+static void assert_same_users(const struct block *block, const struct df_funnel_batch *batch)
+{
+    struct df_vector users = {.kind = DF_VECTOR_INT64, .row_count = batch->keys.count};
+    users.values.int64s = batch->keys.numbers;
+    if (batch->keys.kind == DF_FUNNEL_KEY_BYTES) {
+        users.kind = DF_VECTOR_BYTES;
+        users.values.bytes = batch->keys.bytes;
+    }
+    assert_int_equal(batch->keys.kind, block->head.kind);
+    assert_null(batch->keys.valid);
+    assert_same_rows(block, &block->users, &users);
+}
+
+static void assert_same_times(const struct block *block, const struct df_funnel_batch *batch)
+{
+    struct df_vector times = {.kind = DF_VECTOR_INT64, .row_count = batch->rows, .valid = batch->time_valid};
+    times.values.int64s = batch->times;
+    assert_same_rows(block, &block->times, &times);
+}
+
+static void assert_reads(const struct block *block, struct df_funnel_record_reader *reader,
+                         enum df_funnel_reading reading, bool want_keys)
+{
+    struct df_error error = {0};
+    struct df_funnel_block found;
+    struct df_funnel_batch batch;
+    bool facts = reading != DF_FUNNEL_VALUES;
+    assert_int_equal(df_funnel_block_take(df_buf_slice(&block->bytes), &found, &error), 1);
+    assert_int_equal(found.size_bytes, block->bytes.size);
+    assert_ok(df_funnel_record_survey(reader, &found, &error), &error);
+    assert_ok(df_funnel_record_decode(reader, &found, reading, want_keys, &batch, &error), &error);
+    assert_int_equal(batch.rows, block->rows);
+    if (facts || want_keys)
+        assert_same_users(block, &batch);
+    else
+        assert_int_equal(batch.keys.count, 0);
+    if (facts || block->request.all_times)
+        assert_same_times(block, &batch);
+    else
+        assert_null(batch.times);
+    if (facts)
+        assert_same_matches(block, reader);
+    for (uint32_t i = 0; i < block->request.column_count; i++) {
+        bool wanted = facts ? block->columns[i].facts : block->columns[i].values;
+        assert_int_equal(batch.values[i] != NULL, wanted);
+        if (wanted)
+            assert_same_rows(block, &block->vectors[i], batch.values[i]);
+    }
+}
+
+static void test_blocks_read_back_as_they_went_in(void **state)
 {
     (void)state;
     uint64_t random = test_seed();
-    const struct df_funnel_step steps[] = {{.filter = 0}, {.filter = 1}, {.filter = 2}, {.filter = 0}};
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 1500; round++) {
         struct df_error error = {0};
-        struct df_buf bytes = {0};
-        struct event events[EVENTS_MAX];
-        struct df_funnel_step_count found[4] = {{0}};
-        struct df_funnel_counts counts = {.step_count = 4, .steps = found};
-        struct naive_answer naive;
-        size_t n = test_random(&random) % EVENTS_MAX, cut = n ? test_random(&random) % n : 0;
-        struct section section = {.kind = (enum df_funnel_key_kind)(test_random(&random) % DF_FUNNEL_KEY_KINDS)};
-        random_events(events, n, FILTERS, &random);
-        put_block(events, cut, section.kind, &bytes);
-        put_block(events + cut, n - cut, section.kind, &bytes);
-        section.bytes = df_buf_slice(&bytes);
-        assert_ok(count(&section, steps, 4, &counts, &error), &error);
-        naive_evaluate(events, n, steps, 4, &naive);
-        naive.rows_without_group = 0; /* those rows stay behind */
-        assert_same_answer(&counts, &naive);
-        df_buf_dispose(&bytes);
+        struct block *block = make_block(&random);
+        struct df_funnel_record_reader *reader;
+        assert_ok(df_funnel_record_reader_create(&reader, &block->request, &error), &error);
+        assert_false(df_funnel_record_seen(reader));
+        assert_reads(block, reader, DF_FUNNEL_FACTS, true);
+        assert_reads(block, reader, DF_FUNNEL_VALUES, true);
+        assert_reads(block, reader, DF_FUNNEL_VALUES, false);
+        assert_true(df_funnel_record_seen(reader));
+        df_funnel_record_reader_free(reader);
+        free_block(block);
     }
 }
 
-static void make_sample(enum df_funnel_key_kind kind, struct df_buf *bytes)
+static void test_few_distinct_integers_take_few_bytes(void **state)
 {
-    struct event events[EVENTS_MAX];
-    uint64_t random = 5;
-    random_events(events, EVENTS_MAX, FILTERS, &random);
-    put_block(events, EVENTS_MAX, kind, bytes);
+    (void)state;
+    struct df_funnel_account account = {.floor_bytes = UINT64_MAX};
+    struct df_funnel_record_head head = {.kind = DF_FUNNEL_KEY_INT64, .user_type = time_type, .time_type = time_type};
+    struct df_funnel_pile users, times;
+    struct df_buf bytes = {0};
+    static int64_t numbers[1000];
+    static uint32_t rows[1000];
+    static uint8_t none[1000];
+    for (uint32_t i = 0; i < 1000; i++) {
+        numbers[i] = INT64_MAX - i % 200;
+        rows[i] = i;
+    }
+    struct df_vector vector = {.kind = DF_VECTOR_INT64, .row_count = 1000, .values = {.int64s = numbers}};
+    assert_true(df_funnel_pile_init(&users, &time_type, &account) && df_funnel_pile_init(&times, &time_type, &account));
+    assert_true(df_funnel_pile_append(&users, &time_type, &vector, rows, 1000, &account));
+    vector.valid = none;
+    assert_true(df_funnel_pile_append(&times, &time_type, &vector, rows, 1000, &account));
+    df_funnel_record_encode(&(struct df_funnel_record){.head = &head, .rows = 1000, .users = &users, .times = &times},
+                            &bytes);
+    assert_in_range(bytes.size, 1000, 1060);
+    df_funnel_pile_dispose(&users, &account);
+    df_funnel_pile_dispose(&times, &account);
+    df_buf_dispose(&bytes);
+}
+
+/* ---- what is none ---- */
+
+/* All of it as a source reads it: 0 or -1. */
+static int read_all(const struct df_funnel_request *request, struct df_slice bytes, struct df_error *error)
+{
+    struct df_funnel_record_reader *reader;
+    struct df_funnel_block block;
+    struct df_funnel_batch batch;
+    assert_ok(df_funnel_record_reader_create(&reader, request, error), error);
+    int result;
+    while ((result = df_funnel_block_take(bytes, &block, error)) > 0) {
+        result = df_funnel_record_survey(reader, &block, error);
+        if (result == 0)
+            result = df_funnel_record_decode(reader, &block, DF_FUNNEL_FACTS_AND_VALUES, true, &batch, error);
+        if (result < 0)
+            break;
+        bytes = df_slice_make(bytes.data + block.size_bytes, bytes.size - block.size_bytes);
+    }
+    df_funnel_record_reader_free(reader);
+    return result;
 }
 
 static void test_a_section_cut_at_every_byte_is_corrupt(void **state)
 {
     (void)state;
-    const struct df_funnel_step steps[] = {{.filter = 0}};
-    for (int kind = 0; kind < DF_FUNNEL_KEY_KINDS; kind++) {
+    uint64_t random = test_seed();
+    for (int round = 0; round < 20; round++) {
         struct df_error error = {0};
-        struct df_buf bytes = {0};
-        make_sample((enum df_funnel_key_kind)kind, &bytes);
-        for (size_t size = 1; size < bytes.size; size++) {
-            struct df_funnel_step_count found[1] = {{0}};
-            struct df_funnel_counts counts = {.step_count = 1, .steps = found};
-            void *copy = memcpy(test_malloc(size), bytes.data, size);
-            struct section section = {.kind = (enum df_funnel_key_kind)kind, .bytes = df_slice_make(copy, size)};
-            assert_fails(count(&section, steps, 1, &counts, &error), &error, DF_ERROR_CORRUPT, "section");
+        struct block *block = make_block(&random);
+        assert_ok(read_all(&block->request, df_buf_slice(&block->bytes), &error), &error);
+        for (size_t size = 1; size < block->bytes.size; size += size < 200 ? 1 : 97) {
+            void *copy = memcpy(test_malloc(size), block->bytes.data, size);
+            assert_fails(read_all(&block->request, df_slice_make(copy, size), &error), &error, DF_ERROR_CORRUPT,
+                         "a section of the exchange cannot be read");
             test_free(copy);
         }
-        df_buf_dispose(&bytes);
+        free_block(block);
     }
 }
 
@@ -123,95 +291,206 @@ static void test_a_section_cut_at_every_byte_is_corrupt(void **state)
 static void test_a_section_with_any_changed_byte_is_read_or_corrupt(void **state)
 {
     (void)state;
-    const struct df_funnel_step steps[] = {{.filter = 0}, {.filter = 1}};
-    for (int kind = 0; kind < DF_FUNNEL_KEY_KINDS; kind++) {
-        struct df_buf bytes = {0};
-        make_sample((enum df_funnel_key_kind)kind, &bytes);
-        for (size_t at = 0; at < bytes.size; at++) {
-            uint8_t before = bytes.data[at];
-            for (unsigned value = 0; value < 256; value += 3) {
+    uint64_t random = test_seed();
+    for (int round = 0; round < 8; round++) {
+        struct block *block = make_block(&random);
+        size_t corrupt = 0;
+        for (size_t at = 0; at < block->bytes.size; at += 1 + at / 100) {
+            uint8_t before = block->bytes.data[at];
+            for (unsigned value = 0; value < 256; value += 5) {
                 struct df_error error = {0};
-                struct df_funnel_step_count found[2] = {{0}};
-                struct df_funnel_counts counts = {.step_count = 2, .steps = found};
-                struct section section = {.kind = (enum df_funnel_key_kind)kind, .bytes = df_buf_slice(&bytes)};
-                bytes.data[at] = (uint8_t)value;
-                if (count(&section, steps, 2, &counts, &error) < 0)
-                    assert_int_equal(error.kind, DF_ERROR_CORRUPT);
+                block->bytes.data[at] = (uint8_t)value;
+                if (read_all(&block->request, df_buf_slice(&block->bytes), &error) == 0)
+                    continue;
+                assert_int_equal(error.kind, DF_ERROR_CORRUPT);
+                corrupt++;
             }
-            bytes.data[at] = before;
+            block->bytes.data[at] = before;
         }
-        df_buf_dispose(&bytes);
+        assert_true(corrupt > 0);
+        free_block(block);
     }
 }
 
-static void assert_body_refused(struct df_buf *body, const char *message)
+/* Two INT64 users, no times, then `matches` and perhaps columns. */
+static void put_block(struct df_buf *out, uint8_t version, uint64_t rows, const struct df_buf *matches,
+                      const struct df_buf *behind)
 {
-    struct df_error error = {0};
-    struct df_buf bytes = {0};
-    const struct df_funnel_step steps[] = {{.filter = 0}};
-    struct df_funnel_step_count found[1] = {{0}};
-    struct df_funnel_counts counts = {.step_count = 1, .steps = found};
-    df_buf_put_u8(&bytes, 1);
-    df_buf_put_u8(&bytes, DF_FUNNEL_KEY_INT64);
-    df_buf_put_varint(&bytes, body->size);
-    df_buf_put_slice(&bytes, df_buf_slice(body));
-    struct section section = {.kind = DF_FUNNEL_KEY_INT64, .bytes = df_buf_slice(&bytes)};
-    assert_fails(count(&section, steps, 1, &counts, &error), &error, DF_ERROR_CORRUPT, message);
-    df_buf_dispose(&bytes);
-    df_buf_dispose(body);
-}
-
-static void put_two_rows(struct df_buf *body)
-{
-    df_buf_put_varint(body, 2);
-    df_buf_put_u64le(body, 1);
-    df_buf_put_u64le(body, 2);
-}
-
-static void put_run(struct df_buf *body, uint64_t tag, uint64_t n, const uint8_t *rows)
-{
-    put_two_rows(body);
-    df_buf_put_varint(body, tag);
-    df_buf_put_varint(body, n);
-    df_buf_put(body, rows, n < 3 ? (size_t)n : 3);
-    df_buf_put_u64le(body, 0);
-    df_buf_put_u64le(body, 0);
+    static const uint8_t int64[] = {DF_TYPE_INT64, 0, 64, 0, 0, 0};
+    struct df_buf head = {0}, body = {0};
+    df_buf_put(&head, (const uint8_t[]){DF_FUNNEL_KEY_INT64, 0, 1, 0}, 4);
+    df_buf_put(&head, int64, 6);
+    df_buf_put(&head, int64, 6);
+    df_buf_put_varint(&head, 0);
+    df_buf_put_varint(&body, 12);
+    df_buf_put(&body, (const uint8_t[]){0, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 12);
+    df_buf_put_varint(&body, 1);
+    df_buf_put_u8(&body, 2);
+    df_buf_put_varint(&body, matches->size);
+    df_buf_put_slice(&body, df_buf_slice(matches));
+    df_buf_put_slice(&body, df_buf_slice(behind));
+    df_buf_clear(out);
+    df_buf_put_u8(out, version);
+    df_buf_put_varint(out, head.size);
+    df_buf_put_slice(out, df_buf_slice(&head));
+    df_buf_put_varint(out, rows);
+    df_buf_put_varint(out, body.size);
+    df_buf_put_slice(out, df_buf_slice(&body));
+    df_buf_dispose(&head);
+    df_buf_dispose(&body);
 }
 
 static void test_blocks_that_lie_are_corrupt(void **state)
 {
     (void)state;
-    struct df_buf body = {0};
-    df_buf_put_varint(&body, DF_FUNNEL_ROWS_MAX + 1);
-    assert_body_refused(&body, "more rows than a block has");
-    put_run(&body, FILTERS * 2 + 1, 1, (const uint8_t[]){0});
-    assert_body_refused(&body, "a filter that the query does not have");
-    put_run(&body, 1, 0, (const uint8_t[]){0});
-    assert_body_refused(&body, "a filter that the query does not have");
-    put_run(&body, 1, 3, (const uint8_t[]){0, 1, 1});
-    assert_body_refused(&body, "a filter that the query does not have");
-    put_run(&body, 1, 1, (const uint8_t[]){2});
-    assert_body_refused(&body, "a row that is not in its block");
-    put_run(&body, 1, 2, (const uint8_t[]){1, 1});
-    assert_body_refused(&body, "a row that is not in its block");
-    put_run(&body, 1, 2, (const uint8_t[]){0, 0});
-    assert_body_refused(&body, "a row that is not in its block");
-    put_run(&body, 2, 1, (const uint8_t[]){0});
-    assert_body_refused(&body, "not step 1's");
+    static const struct {
+        uint8_t version;
+        uint64_t rows;
+        uint8_t matches[8];
+        uint8_t match_bytes, behind;
+        const char *message; /* NULL: it is fine */
+    } cases[] = {{2, 2, {0, 2, 0, 1, 3, 1, 1}, 7, 0, NULL},
+                 {1, 2, {0}, 0, 0, "another version"},
+                 {2, 0, {0}, 0, 0, "announces no rows"},
+                 {2, DF_FUNNEL_ROWS_MAX + 1, {0}, 0, 0, "more than a block has"},
+                 {2, 3, {0}, 0, 0, "packed integers"},
+                 {2, 1, {0}, 0, 0, "something stands behind the values"},
+                 {2, 2, {4, 1, 0}, 3, 0, "a filter that the query does not have"},
+                 {2, 2, {1, 1, 0}, 3, 0, "a filter that the query does not have"}, /* `where` */
+                 {2, 2, {2, 1, 0, 0, 1, 0}, 6, 0, "a filter that the query does not have"},
+                 {2, 2, {0, 1, 0, 0, 1, 1}, 6, 0, "a filter that the query does not have"},
+                 {2, 2, {0, 0}, 2, 0, "another number of rows"},
+                 {2, 2, {0, 3, 0, 1, 1}, 5, 0, "another number of rows"},
+                 {2, 2, {0, 2, 0}, 3, 0, "another number of rows"},
+                 {2, 2, {0, 1, 2}, 3, 0, "a row that is not in its block"},
+                 {2, 2, {0, 2, 1, 1}, 4, 0, "a row that is not in its block"},
+                 {2, 2, {0, 2, 0, 0}, 4, 0, "a row that is not in its block"},
+                 {2, 2, {0}, 0, 1, "something stands behind the columns"}};
+    struct df_funnel_request request = {.filters = {.root_count = 4}, .where = 1};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct df_error error = {0};
+        struct df_buf bytes = {0}, matches = {0}, behind = {0};
+        df_buf_put(&matches, cases[i].matches, cases[i].match_bytes);
+        df_buf_put(&behind, cases[i].matches, cases[i].behind);
+        put_block(&bytes, cases[i].version, cases[i].rows, &matches, &behind);
+        if (cases[i].message)
+            assert_fails(read_all(&request, df_buf_slice(&bytes), &error), &error, DF_ERROR_CORRUPT, cases[i].message);
+        else
+            assert_ok(read_all(&request, df_buf_slice(&bytes), &error), &error);
+        df_buf_dispose(&bytes);
+        df_buf_dispose(&matches);
+        df_buf_dispose(&behind);
+    }
 }
 
-static void test_a_section_of_other_users_is_corrupt(void **state)
+/* ---- types of several files ---- */
+
+static void put_typed(struct df_buf *out, const struct df_funnel_record_head *head, uint64_t *random)
+{
+    struct df_arena arena = {0};
+    struct df_funnel_account account = {.floor_bytes = UINT64_MAX};
+    struct df_funnel_pile piles[3];
+    const uint32_t row = 0;
+    const struct df_type *types[3] = {&time_type, &time_type, &head->types[0]};
+    for (int i = 0; i < 3; i++) {
+        struct df_vector vector = random_vector(&arena, types[i], 1, random);
+        vector.valid = types[i]->kind == DF_TYPE_NULL ? vector.valid : NULL;
+        assert_true(df_funnel_pile_init(&piles[i], types[i], &account) &&
+                    df_funnel_pile_append(&piles[i], types[i], &vector, &row, 1, &account));
+    }
+    df_funnel_record_encode(
+        &(struct df_funnel_record){
+            .head = head, .rows = 1, .users = &piles[0], .times = &piles[1], .columns = &piles[2]},
+        out);
+    for (int i = 0; i < 3; i++)
+        df_funnel_pile_dispose(&piles[i], &account);
+    df_arena_dispose(&arena);
+}
+
+static const struct df_type int32_type = {.kind = DF_TYPE_INT64, .bits = 32};
+
+static int read_two(const struct df_type *first, const struct df_type *second, struct df_error *error)
+{
+    uint64_t random = 3;
+    struct df_buf bytes = {0};
+    const struct df_funnel_column column = {.name = "price", .facts = true, .values = true};
+    struct df_funnel_request request = {
+        .dataset = {.user = "user", .time = "time"}, .where = DF_FUNNEL_NONE, .columns = &column, .column_count = 1};
+    struct df_funnel_record_head head = {
+        .user_type = time_type, .time_type = time_type, .types = first, .column_count = 1};
+    put_typed(&bytes, &head, &random);
+    head.types = second;
+    put_typed(&bytes, &head, &random);
+    int result = read_all(&request, df_buf_slice(&bytes), error);
+    df_buf_dispose(&bytes);
+    return result;
+}
+
+static void test_files_of_different_types_are_told_apart(void **state)
 {
     (void)state;
-    struct df_error error = {0};
-    struct df_buf bytes = {0};
-    const struct df_funnel_step steps[] = {{.filter = 0}};
-    struct df_funnel_step_count found[1] = {{0}};
-    struct df_funnel_counts counts = {.step_count = 1, .steps = found};
-    make_sample(DF_FUNNEL_KEY_BYTES, &bytes);
-    struct section section = {.kind = DF_FUNNEL_KEY_INT64, .bytes = df_buf_slice(&bytes)};
-    assert_fails(count(&section, steps, 1, &counts, &error), &error, DF_ERROR_CORRUPT, "another kind of user");
-    df_buf_dispose(&bytes);
+    static const struct df_type text = {.kind = DF_TYPE_STRING}, real = {.kind = DF_TYPE_FLOAT, .bits = 64},
+                                small = {.kind = DF_TYPE_FLOAT, .bits = 32}, null = {.kind = DF_TYPE_NULL},
+                                texts = {.kind = DF_TYPE_STRING, .list = true},
+                                nulls = {.kind = DF_TYPE_NULL, .list = true},
+                                cents = {.kind = DF_TYPE_DECIMAL, .precision = 9, .scale = 2},
+                                more_cents = {.kind = DF_TYPE_DECIMAL, .precision = 12, .scale = 2},
+                                ms = {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_MS},
+                                us = {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_US},
+                                mills = {.kind = DF_TYPE_DECIMAL, .precision = 12, .scale = 3};
+    static const struct {
+        const struct df_type *first, *second;
+        const char *message; /* NULL: they go together */
+    } cases[] = {{&time_type, &int32_type, NULL},
+                 {&text, &null, NULL},
+                 {&null, &text, NULL},
+                 {&null, &texts, NULL},
+                 {&texts, &nulls, NULL},
+                 {&nulls, &texts, NULL},
+                 {&cents, &more_cents, NULL},
+                 {&text, &real, "column 'price' is a string in one file and a float in another"},
+                 {&real, &small, "column 'price' is a float of 64 bits in one file and of 32 bits in another"},
+                 {&ms, &us, "a timestamp in ms in one file and a timestamp in us in another"},
+                 {&text, &texts, "a string in one file and a list of strings in another"},
+                 {&text, &nulls, "a string in one file and a list of nulls in another"},
+                 {&cents, &mills, "a decimal(9,2) in one file and a decimal(12,3) in another"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct df_error error = {0};
+        if (cases[i].message)
+            assert_fails(read_two(cases[i].first, cases[i].second, &error), &error, DF_ERROR_INVALID, cases[i].message);
+        else
+            assert_ok(read_two(cases[i].first, cases[i].second, &error), &error);
+    }
+}
+
+static void test_files_of_different_users_or_times_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct df_type date = {.kind = DF_TYPE_DATE}, ms = {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_MS};
+    const struct df_funnel_column column = {.name = "price", .facts = true};
+    struct df_funnel_request request = {
+        .dataset = {.user = "who", .time = "when"}, .where = DF_FUNNEL_NONE, .columns = &column, .column_count = 1};
+    for (int c = 0; c < 3; c++) {
+        uint64_t random = 3;
+        struct df_error error = {0};
+        struct df_buf bytes = {0};
+        struct df_funnel_record_head head = {
+            .user_type = time_type, .time_type = ms, .types = &time_type, .column_count = 1};
+        put_typed(&bytes, &head, &random);
+        if (c == 0)
+            head.user_type = date;
+        else if (c == 1)
+            head.time_type = date;
+        else
+            head.scale = DF_FUNNEL_SCALE_NS;
+        put_typed(&bytes, &head, &random);
+        assert_fails(read_all(&request, df_buf_slice(&bytes), &error), &error,
+                     c == 2 ? DF_ERROR_CORRUPT : DF_ERROR_INVALID,
+                     c == 0   ? "column 'who' is an integer in one file and a date in another"
+                     : c == 1 ? "column 'when' is a timestamp in ms in one file and a date in another"
+                              : "times of different units");
+        df_buf_dispose(&bytes);
+    }
 }
 
 static void test_sections_of_hashes_are_even_and_in_range(void **state)
@@ -235,11 +514,13 @@ static void test_sections_of_hashes_are_even_and_in_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_evaluate_the_same_after_the_exchange),
+        cmocka_unit_test(test_blocks_read_back_as_they_went_in),
+        cmocka_unit_test(test_few_distinct_integers_take_few_bytes),
         cmocka_unit_test(test_a_section_cut_at_every_byte_is_corrupt),
         cmocka_unit_test(test_a_section_with_any_changed_byte_is_read_or_corrupt),
         cmocka_unit_test(test_blocks_that_lie_are_corrupt),
-        cmocka_unit_test(test_a_section_of_other_users_is_corrupt),
+        cmocka_unit_test(test_files_of_different_types_are_told_apart),
+        cmocka_unit_test(test_files_of_different_users_or_times_are_told_apart),
         cmocka_unit_test(test_sections_of_hashes_are_even_and_in_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ static void levels_are_those_of_the_general_decoder(void **state)
             size_t step = 1 + test_random(&random) % (n - done), ones = 0, expected = 0;
             for (size_t i = 0; i < step; i++)
                 expected += values[done + i];
-            bool all = df_rle_take_all_ones(&rle, step);
+            bool all = df_rle_take_repeated(&rle, 1, step);
             assert_true(!all || expected == step);
             if (!all) {
                 assert_true(df_rle_take_bits(&rle, levels, step, &ones));
@@ -260,14 +260,16 @@ static void plain_bytes_are_slices_and_lengths_are_checked(void **state)
 static void dictionaries_hold_as_many_values_as_their_bytes(void **state)
 {
     (void)state;
-    struct df_parquet_column column = {.physical = DF_PARQUET_INT64, .kind = DF_VECTOR_INT64};
-    assert_int_equal(df_parquet_dictionary_array_bytes(&column, 2, 16), 16);
-    assert_int_equal(df_parquet_dictionary_array_bytes(&column, 3, 16), 0);
-    assert_int_equal(df_parquet_dictionary_array_bytes(&column, UINT32_MAX, 16), 0);
-    column.physical = DF_PARQUET_BYTE_ARRAY;
-    assert_int_equal(df_parquet_dictionary_array_bytes(&column, 4, 16), 4 * sizeof(struct df_slice));
-    column.physical = DF_PARQUET_BOOLEAN;
-    assert_int_equal(df_parquet_dictionary_array_bytes(&column, 1, 16), 0);
+    struct df_parquet_leaf leaf = {DF_PARQUET_FROM_INT64, DF_VECTOR_INT64, .width_bytes = 8};
+    assert_int_equal(df_parquet_dictionary_array_bytes(&leaf, 2, 16), 16);
+    assert_int_equal(df_parquet_dictionary_array_bytes(&leaf, 3, 16), 0);
+    assert_int_equal(df_parquet_dictionary_array_bytes(&leaf, UINT32_MAX, 16), 0);
+    leaf = (struct df_parquet_leaf){.conversion = DF_PARQUET_FROM_BYTES, .kind = DF_VECTOR_BYTES};
+    assert_int_equal(df_parquet_dictionary_array_bytes(&leaf, 4, 16), 4 * sizeof(struct df_slice));
+    leaf = (struct df_parquet_leaf){DF_PARQUET_FROM_FIXED_DECIMAL, DF_VECTOR_INT128, .width_bytes = 9};
+    assert_int_equal(df_parquet_dictionary_array_bytes(&leaf, 2, 18), 2 * sizeof(__int128));
+    leaf = (struct df_parquet_leaf){.conversion = DF_PARQUET_FROM_BOOLEAN, .kind = DF_VECTOR_BOOL};
+    assert_int_equal(df_parquet_dictionary_array_bytes(&leaf, 1, 16), 0);
 }
 
 static void codes_are_checked_and_looked_up(void **state)
@@ -313,13 +315,15 @@ static void snappy_lengths_that_lie_are_refused_before_room_is_made(void **state
     df_parquet_codec_compress(DF_PARQUET_SNAPPY, df_slice_text("hello hello hello hello"), &packed);
     struct df_slice bytes = df_buf_slice(&packed);
     uint8_t out[64];
+    enum df_error_kind kind;
     assert_null(df_parquet_codec_verify(DF_PARQUET_SNAPPY, bytes, 23));
-    assert_null(df_parquet_codec_decompress(DF_PARQUET_SNAPPY, bytes, out, 23));
+    assert_null(df_parquet_codec_decompress(DF_PARQUET_SNAPPY, bytes, out, 23, &kind));
     assert_memory_equal(out, "hello hello hello hello", 23);
     assert_non_null(df_parquet_codec_verify(DF_PARQUET_SNAPPY, bytes, 24));
     assert_non_null(df_parquet_codec_verify(DF_PARQUET_SNAPPY, df_slice_make(NULL, 0), 24));
     assert_null(df_parquet_codec_verify(DF_PARQUET_SNAPPY, df_slice_make(NULL, 0), 0));
-    assert_non_null(df_parquet_codec_decompress(DF_PARQUET_SNAPPY, df_slice_make(bytes.data, bytes.size - 1), out, 23));
+    assert_non_null(
+        df_parquet_codec_decompress(DF_PARQUET_SNAPPY, df_slice_make(bytes.data, bytes.size - 1), out, 23, &kind));
     static const uint8_t bomb[] = {0xff, 0xff, 0xff, 0xff, 0x07, 0}; /* 2^31 - 1 bytes out of one */
     assert_non_null(df_parquet_codec_verify(DF_PARQUET_SNAPPY, df_slice_make(bomb, sizeof bomb), 0x7fffffff));
     assert_null(df_parquet_codec_verify(DF_PARQUET_UNCOMPRESSED, bytes, bytes.size));

@@ -92,8 +92,11 @@ static void fill_valid(uint64_t *random, uint8_t *valid, uint32_t rows)
 static struct table table_make(uint64_t *random, uint32_t rows, uint32_t text_bytes_max)
 {
     static const char *const names[COLUMNS] = {"bool", "int32", "int64", "double", "text"};
-    static const enum df_parquet_physical physical[COLUMNS] = {DF_PARQUET_BOOLEAN, DF_PARQUET_INT32, DF_PARQUET_INT64,
-                                                               DF_PARQUET_DOUBLE, DF_PARQUET_BYTE_ARRAY};
+    static const struct df_type types[COLUMNS] = {{.kind = DF_TYPE_BOOL},
+                                                  {.kind = DF_TYPE_INT64, .bits = 32},
+                                                  {.kind = DF_TYPE_INT64, .bits = 64},
+                                                  {.kind = DF_TYPE_FLOAT, .bits = 64},
+                                                  {.kind = DF_TYPE_BINARY}};
     struct table table = {.rows = rows};
     size_t room = rows ? rows : 1;
     table.bools = calloc(room, 1);
@@ -117,7 +120,7 @@ static struct table table_make(uint64_t *random, uint32_t rows, uint32_t text_by
         bool optional = test_random(random) % 3 != 0;
         table.columns[i] = (struct df_parquet_write_column){
             .name = names[i],
-            .physical = physical[i],
+            .type = types[i],
             .optional = optional,
             .dictionary = test_random(random) % 2,
         };
@@ -177,6 +180,24 @@ static struct df_slice text_at(const struct df_vector *vector, uint32_t row)
     return vector->dictionary->values.bytes[vector->values.codes[row]];
 }
 
+static int64_t number_at(const struct df_vector *vector, uint32_t row)
+{
+    if (vector->kind == DF_VECTOR_INT64)
+        return vector->values.int64s[row];
+    assert_int_equal(vector->kind, DF_VECTOR_CODES);
+    assert_true(vector->values.codes[row] < vector->dictionary->count);
+    return vector->dictionary->values.int64s[vector->values.codes[row]];
+}
+
+static double real_at(const struct df_vector *vector, uint32_t row)
+{
+    if (vector->kind == DF_VECTOR_FLOAT64)
+        return vector->values.float64s[row];
+    assert_int_equal(vector->kind, DF_VECTOR_CODES);
+    assert_true(vector->values.codes[row] < vector->dictionary->count);
+    return vector->dictionary->values.float64s[vector->values.codes[row]];
+}
+
 static uint64_t bits_of(double value)
 {
     uint64_t bits;
@@ -196,11 +217,11 @@ static void compare_row(const struct table *table, int column, const struct df_v
     if (column == 0)
         same = vector->values.bools[row] == table->bools[at];
     else if (column == 1)
-        same = vector->values.int64s[row] == table->int32s[at];
+        same = number_at(vector, row) == table->int32s[at];
     else if (column == 2)
-        same = vector->values.int64s[row] == table->int64s[at];
+        same = number_at(vector, row) == table->int64s[at];
     else if (column == 3)
-        same = bits_of(vector->values.float64s[row]) == bits_of(table->doubles[at]); /* NaN and -0.0, too */
+        same = bits_of(real_at(vector, row)) == bits_of(table->doubles[at]); /* NaN and -0.0, too */
     else
         same = df_slice_equal(text_at(vector, row), table->texts[at]);
     if (!same)
@@ -469,10 +490,10 @@ static void what_a_file_says_about_itself_can_be_asked(void **state)
 {
     (void)state;
     struct df_parquet_write_column columns[] = {
-        {"id", DF_PARQUET_INT64, DF_PARQUET_PLAIN, false, true},
-        {"when", DF_PARQUET_INT64, DF_PARQUET_TIMESTAMP_US, true, false},
-        {"day", DF_PARQUET_INT32, DF_PARQUET_DATE, true, false},
-        {"name", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_STRING, false, true},
+        {"id", {.kind = DF_TYPE_INT64, .bits = 64}, false, true},
+        {"when", {.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_US}, true, false},
+        {"day", {.kind = DF_TYPE_DATE}, true, false},
+        {"name", {.kind = DF_TYPE_STRING}, false, true},
     };
     struct df_parquet_key_value metadata[] = {{"dayfly.groups", "whole"}, {"empty", ""}};
     struct df_parquet_write_options options = {
@@ -507,12 +528,20 @@ static void what_a_file_says_about_itself_can_be_asked(void **state)
     assert_int_equal(df_parquet_column(file, 3)->kind, DF_VECTOR_BYTES);
     assert_false(df_parquet_column(file, 0)->optional);
     assert_true(df_parquet_column(file, 1)->optional);
-    struct df_parquet_int_bounds bounds = df_parquet_int_bounds(file, 0, 0);
-    assert_true(bounds.known && bounds.minimum == -3 && bounds.maximum == 5);
-    assert_false(df_parquet_int_bounds(file, 0, 2).known); /* nulls only */
-    bounds = df_parquet_int_bounds(file, 1, 2);
-    assert_true(bounds.known && bounds.minimum == -7 && bounds.maximum == -7);
-    assert_false(df_parquet_int_bounds(file, 0, 3).known);
+    struct df_parquet_bounds bounds = df_parquet_bounds(file, 0, 0);
+    assert_true(bounds.known && bounds.minimum.as.int64 == -3 && bounds.maximum.as.int64 == 5);
+    assert_true(bounds.nulls_known && bounds.null_count == 0);
+    bounds = df_parquet_bounds(file, 0, 2); /* nulls only */
+    assert_true(!bounds.known && bounds.nulls_known && bounds.null_count == 2);
+    bounds = df_parquet_bounds(file, 1, 2);
+    assert_true(bounds.known && bounds.minimum.as.int64 == -7 && bounds.maximum.as.int64 == -7);
+    bounds = df_parquet_bounds(file, 0, 3);
+    assert_true(bounds.known);
+    assert_slice_is(bounds.minimum.as.bytes, "a");
+    assert_slice_is(bounds.maximum.as.bytes, "b");
+    assert_int_equal(df_parquet_column(file, 1)->type.kind, DF_TYPE_TIMESTAMP);
+    assert_int_equal(df_parquet_column(file, 1)->type.unit, DF_TIME_US);
+    assert_int_equal(df_parquet_column(file, 3)->type.kind, DF_TYPE_STRING);
     assert_string_equal(df_parquet_metadata(file, "dayfly.groups"), "whole");
     assert_string_equal(df_parquet_metadata(file, "empty"), "");
     assert_null(df_parquet_metadata(file, "nothing"));
@@ -524,7 +553,7 @@ static void what_a_file_says_about_itself_can_be_asked(void **state)
 static void the_serial_of_a_dictionary_changes_with_each_row_group(void **state)
 {
     (void)state;
-    struct df_parquet_write_column column = {"word", DF_PARQUET_BYTE_ARRAY, DF_PARQUET_STRING, false, true};
+    struct df_parquet_write_column column = {"word", {.kind = DF_TYPE_STRING}, false, true};
     struct df_parquet_write_options options = {.columns = &column, .column_count = 1, .row_group_rows = 2};
     const struct df_slice words[] = {df_slice_text("a"), df_slice_text("a"), df_slice_text("b"), df_slice_text("c")};
     struct df_vector vector = {.kind = DF_VECTOR_BYTES, .row_count = 4, .values.bytes = words};
@@ -593,7 +622,7 @@ static void rows_that_do_not_belong_to_their_column_are_invalid(void **state)
     (void)state;
     struct df_buf bytes = {0};
     struct df_error error;
-    struct df_parquet_write_column column = {"x", DF_PARQUET_INT32, DF_PARQUET_PLAIN, false, false};
+    struct df_parquet_write_column column = {"x", {.kind = DF_TYPE_INT64, .bits = 32}, false, false};
     struct df_parquet_write_options options = {.columns = &column, .column_count = 1};
     static const int64_t large[] = {INT64_C(1) << 40};
     static const uint8_t null[] = {0};
@@ -611,10 +640,46 @@ static void rows_that_do_not_belong_to_their_column_are_invalid(void **state)
         df_parquet_writer_close(writer);
     }
     struct df_parquet_writer *writer;
-    column.physical = DF_PARQUET_FLOAT;
+    column.type.list = true;
     assert_fails(df_parquet_writer_open(&writer, &options, to_buf, &bytes, &error), &error, DF_ERROR_UNSUPPORTED,
-                 "FLOAT");
+                 "a list of integers is not written");
     assert_null(writer);
+    df_buf_dispose(&bytes);
+}
+
+static void values_that_their_type_cannot_have_are_invalid(void **state)
+{
+    (void)state;
+    static const int64_t large[] = {INT64_MAX};
+    static const __int128 wide[] = {(__int128)INT64_MAX + 1};
+    static const struct df_slice short_uuid[] = {{(const uint8_t *)"abc", 3}};
+    const struct {
+        struct df_type type;
+        struct df_vector vector;
+        const char *text;
+    } cases[] = {
+        {{.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_S},
+         {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large},
+         "seconds do not fit"},
+        {{.kind = DF_TYPE_DECIMAL, .precision = 10},
+         {.kind = DF_VECTOR_INT128, .row_count = 1, .values.int128s = wide},
+         "more than 18 digits"},
+        {{.kind = DF_TYPE_UUID}, {.kind = DF_VECTOR_BYTES, .row_count = 1, .values.bytes = short_uuid}, "has 3 bytes"},
+        {{.kind = DF_TYPE_NULL}, {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large}, "always null"},
+        {{.kind = DF_TYPE_DATE}, {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large}, "INT32"},
+        {{.kind = DF_TYPE_STRING}, {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large}, "a string"},
+    };
+    struct df_buf bytes = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct df_parquet_write_column column = {.name = "x", .type = cases[i].type, .optional = true};
+        struct df_parquet_write_options options = {.columns = &column, .column_count = 1};
+        struct df_parquet_writer *writer;
+        struct df_error error;
+        assert_ok(df_parquet_writer_open(&writer, &options, to_buf, &bytes, &error), &error);
+        assert_fails(df_parquet_writer_put(writer, &cases[i].vector, 1, &error), &error, DF_ERROR_INVALID,
+                     cases[i].text);
+        df_parquet_writer_close(writer);
+    }
     df_buf_dispose(&bytes);
 }
 
@@ -633,6 +698,7 @@ int main(void)
         cmocka_unit_test(the_serial_of_a_dictionary_changes_with_each_row_group),
         cmocka_unit_test(a_sink_that_fails_ends_the_writer_with_its_error),
         cmocka_unit_test(rows_that_do_not_belong_to_their_column_are_invalid),
+        cmocka_unit_test(values_that_their_type_cannot_have_are_invalid),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

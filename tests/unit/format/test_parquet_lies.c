@@ -198,6 +198,18 @@ static void save(struct df_slice bytes)
     assert_int_equal(fclose(file), 0);
 }
 
+static int64_t number_at(const struct df_vector *vector, uint32_t row)
+{
+    const struct df_dictionary *dictionary = vector->dictionary;
+    if (df_vector_is_null(vector, row))
+        return 1000;
+    if (vector->kind == DF_VECTOR_INT64)
+        return vector->values.int64s[row] & 0xffff;
+    if (vector->kind == DF_VECTOR_CODES && dictionary->kind == DF_VECTOR_INT64)
+        return dictionary->values.int64s[vector->values.codes[row]] & 0xffff;
+    return 0;
+}
+
 /* Reads all supported columns of the file at `path`; values of column 0 go to `sum` when it is an integer column. */
 static int read_all(struct df_budget *budget, int64_t *sum, uint64_t *rows_read, struct df_error *error)
 {
@@ -224,8 +236,8 @@ static int read_all(struct df_budget *budget, int64_t *sum, uint64_t *rows_read,
     *rows_read = 0;
     while (more >= 0 && (more = df_parquet_scan_next(scan, &vectors, &rows, error)) > 0) {
         *rows_read += rows;
-        for (uint32_t row = 0; row < rows && count > 0 && vectors[0].kind == DF_VECTOR_INT64; row++)
-            *sum += df_vector_is_null(&vectors[0], row) ? 1000 : vectors[0].values.int64s[row] & 0xffff;
+        for (uint32_t row = 0; row < rows && count > 0; row++)
+            *sum += number_at(&vectors[0], row);
     }
     df_parquet_scan_close(scan);
     df_parquet_file_close(file);
@@ -258,7 +270,7 @@ static void each_lie_is_found_and_located(void **state)
         enum df_error_kind kind;
         const char *text;
     };
-    struct lie lies[40];
+    struct lie lies[48];
     size_t count = 0;
 #define TELL(field_, value_, kind_, text_)                                                                             \
     do {                                                                                                               \
@@ -266,7 +278,7 @@ static void each_lie_is_found_and_located(void **state)
         lies[count++].story.field_ = (value_);                                                                         \
     } while (0)
     TELL(dictionary_values, 3, DF_ERROR_CORRUPT, "page 0: a dictionary of 3 values cannot be in 16 bytes");
-    TELL(dictionary_values, 1, DF_ERROR_CORRUPT, "page 0: its 1 dictionary values do not fill its 16 bytes");
+    TELL(dictionary_values, 1, DF_ERROR_CORRUPT, "page 0: its dictionary's values do not fill its bytes");
     TELL(dictionary_values, -1, DF_ERROR_CORRUPT, "negative number of values");
     TELL(dictionary_size_off, 1, DF_ERROR_CORRUPT, "two sizes differ");
     TELL(dictionary_packed_off, 1 << 20, DF_ERROR_CORRUPT, "are left of its column");
@@ -274,28 +286,28 @@ static void each_lie_is_found_and_located(void **state)
     TELL(dictionary_last, true, DF_ERROR_CORRUPT, "page 0: it has codes, but its column has no dictionary");
     TELL(no_dictionary, true, DF_ERROR_CORRUPT, "page 0: it has codes, but its column has no dictionary");
     TELL(page_type, 9, DF_ERROR_UNSUPPORTED, "a page of an unknown type");
-    TELL(page_type, DF_PARQUET_DATA_PAGE_V2, DF_ERROR_UNSUPPORTED, "version 2");
+    TELL(page_type, DF_PARQUET_DATA_PAGE_V2, DF_ERROR_CORRUPT, "its header does not belong to its type");
     TELL(page_type, DF_PARQUET_DICTIONARY_PAGE, DF_ERROR_CORRUPT, "not the first page");
     TELL(page_values, 7, DF_ERROR_CORRUPT, "row group 0, column 'x', page 1: it has 7 values, only 6 are left");
     TELL(page_values, 4, DF_ERROR_CORRUPT, "only 2 are left");
     TELL(page_values, 2, DF_ERROR_CORRUPT, "1 values are missing");
     TELL(page_values, -5, DF_ERROR_CORRUPT, "negative number of values");
-    TELL(page_encoding, DF_PARQUET_ENCODING_DELTA_BYTE_ARRAY, DF_ERROR_UNSUPPORTED, "DELTA_BYTE_ARRAY");
+    TELL(page_encoding, DF_PARQUET_ENCODING_DELTA_BYTE_ARRAY, DF_ERROR_CORRUPT, "not one of its physical type");
     TELL(page_encoding, 77, DF_ERROR_UNSUPPORTED, "an unknown encoding");
-    TELL(level_encoding, DF_PARQUET_ENCODING_BIT_PACKED, DF_ERROR_UNSUPPORTED, "BIT_PACKED");
+    TELL(level_encoding, DF_PARQUET_ENCODING_BIT_PACKED, DF_ERROR_CORRUPT, "are left over after its last value");
     TELL(level_encoding, DF_PARQUET_ENCODING_PLAIN, DF_ERROR_CORRUPT, "levels");
     TELL(page_size_off, -1, DF_ERROR_CORRUPT, "two sizes differ");
     TELL(page_packed_off, -1000, DF_ERROR_CORRUPT, "negative size");
     TELL(page_packed_off, INT32_MAX - 9, DF_ERROR_CORRUPT, "are left of its column");
     TELL(level_bytes_off, 100, DF_ERROR_CORRUPT, "its levels have 102 bytes, the page has 9");
     TELL(level_bytes_off, -1, DF_ERROR_CORRUPT, "page 1: its levels end before its values do");
-    TELL(width, 33, DF_ERROR_CORRUPT, "its codes have 33 bits");
+    TELL(width, 33, DF_ERROR_CORRUPT, "its codes have more than 32 bits");
     TELL(width, 9, DF_ERROR_CORRUPT, "its data end before its values do");
     TELL(code, 2, DF_ERROR_CORRUPT, "its data end before its values do"); /* more than the width */
     TELL(plain_bytes_off, -1, DF_ERROR_CORRUPT, "page 2: its data end before its values do");
     TELL(plain_bytes_off, 8, DF_ERROR_CORRUPT, "page 2: 8 bytes are left over after its last value");
     TELL(physical, DF_PARQUET_INT32, DF_ERROR_CORRUPT, "is INT64 in the schema, but INT32");
-    TELL(codec, 6, DF_ERROR_UNSUPPORTED, "codec ZSTD");
+    TELL(codec, 3, DF_ERROR_UNSUPPORTED, "codec LZO");
     TELL(codec, DF_PARQUET_SNAPPY, DF_ERROR_CORRUPT, "snappy");
     TELL(footer_bytes_off, 1 << 30, DF_ERROR_CORRUPT, "damaged footer");
     TELL(columns, 2, DF_ERROR_CORRUPT, "row group 0 has 2 columns, the schema has 1");
@@ -313,6 +325,27 @@ static void each_lie_is_found_and_located(void **state)
         uint64_t rows;
         assert_fails(read_all(NULL, &sum, &rows, &error), &error, lies[i].kind, lies[i].text);
         assert_non_null(strstr(error.message, path));
+        df_buf_dispose(&bytes);
+    }
+}
+
+static void bytes_that_no_codec_made_are_named_by_their_codec(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        [DF_PARQUET_CODEC_SNAPPY] = "snappy", [DF_PARQUET_CODEC_GZIP] = "gzip", [DF_PARQUET_CODEC_BROTLI] = "brotli",
+        [DF_PARQUET_CODEC_LZ4] = "LZ4",       [DF_PARQUET_CODEC_ZSTD] = "zstd", [DF_PARQUET_CODEC_LZ4_RAW] = "LZ4"};
+    for (int32_t codec = DF_PARQUET_CODEC_SNAPPY; codec <= DF_PARQUET_CODEC_LZ4_RAW; codec++) {
+        struct story story = truth;
+        struct df_error error;
+        int64_t sum;
+        uint64_t rows;
+        if (!names[codec])
+            continue;
+        story.codec = codec;
+        struct df_buf bytes = tell(&story);
+        save(df_buf_slice(&bytes));
+        assert_fails(read_all(NULL, &sum, &rows, &error), &error, DF_ERROR_CORRUPT, names[codec]);
         df_buf_dispose(&bytes);
     }
 }
@@ -497,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_true_story_is_read),
         cmocka_unit_test(each_lie_is_found_and_located),
+        cmocka_unit_test(bytes_that_no_codec_made_are_named_by_their_codec),
         cmocka_unit_test(lies_about_offsets_rows_and_checksums_are_found),
         cmocka_unit_test(a_file_cut_off_anywhere_is_corrupt),
         cmocka_unit_test(a_footer_cut_at_every_byte_is_corrupt),

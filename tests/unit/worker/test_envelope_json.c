@@ -306,7 +306,7 @@ static int take_answer(struct df_store *store, struct df_slice text, uint32_t se
 static void test_an_answer_comes_back_as_it_was(void **state)
 {
     struct df_envelope envelope = make_envelope();
-    struct df_part_result results[2] = {{.stats = {1, UINT64_MAX, 3}}, {.failed = true}};
+    struct df_part_result results[2] = {{.stats = {1, UINT64_MAX, 3, 4, 5, true}}, {.failed = true}};
     struct df_buf text = {0};
     struct told told;
     struct df_error error;
@@ -320,7 +320,8 @@ static void test_an_answer_comes_back_as_it_was(void **state)
     assert_false(told.results[0].failed);
     assert_true(df_slice_equal(df_buf_slice(&told.results[0].blob), df_buf_slice(&results[0].blob)));
     assert_true(told.results[0].stats.rows_scanned == 1 && told.results[0].stats.bytes_read == UINT64_MAX &&
-                told.results[0].stats.cpu_ns == 3);
+                told.results[0].stats.cpu_ns == 3 && told.results[0].stats.queued_ns == 4 &&
+                told.results[0].stats.total_ns == 5 && told.results[0].stats.cold);
     assert_true(told.results[1].failed);
     assert_int_equal(told.results[1].error.kind, DF_ERROR_UNAVAILABLE);
     assert_false(told.results[1].error.retryable);
@@ -469,7 +470,8 @@ static void test_changed_texts_are_taken_or_refused(void **state)
         "\"parts\":[{\"index\":0,\"uri\":\"u\",\"size\":1,\"etag\":\"e\",\"range\":[0,4],\"detail\":\"QUJD\"}]}";
     static const char answer_text[] =
         "{\"dayfly\":1,\"results\":[{\"index\":7,\"data\":\"QUJD\",\"sections\":{\"uri\":\"u\",\"sizes\":\"AQI=\"},"
-        "\"stats\":{\"rows_scanned\":1,\"bytes_read\":2,\"cpu_ns\":3}},{\"index\":9,\"error\":{\"kind\":\"internal\","
+        "\"stats\":{\"rows_scanned\":1,\"bytes_read\":2,\"cpu_ns\":3,\"queued_ns\":4,\"total_ns\":5,\"cold\":true}},{"
+        "\"index\":9,\"error\":{\"kind\":\"internal\","
         "\"retry\":true,\"message\":\"m\"}}]}";
     uint64_t random = test_seed();
     for (unsigned i = 0; i < 20000; i++) {

@@ -392,6 +392,8 @@ static void test_cpu_time_is_measured_per_part(void **state)
     struct batch *batch = run(executor, "ca");
     assert_true(batch->results[0].stats.cpu_ns >= 2000000);
     assert_true(batch->results[1].stats.cpu_ns < 2000000);
+    assert_true(batch->results[0].stats.total_ns >= batch->results[0].stats.cpu_ns / 2);
+    assert_true(batch->results[1].stats.queued_ns >= batch->results[0].stats.total_ns); /* one thread: one waits */
     free_batch(batch);
     df_executor_free(executor);
 }
