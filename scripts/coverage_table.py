@@ -100,19 +100,25 @@ def result_of(case):
     return "skipped" if case.find("skipped") is not None else "passed"
 
 
-def run_pytest(tests):
-    """{file::name: result}; of a test with parameters the worst."""
-    there = sorted(set(tests) & collected(sorted({test.split("::")[0] for test in tests})))
-    if not there:
-        return {}
-    results, worst = {}, ["passed", "skipped", "failed"]
+def run_file(tests):
+    """Of one file, in a process of its own, which may crash: then its tests are not there."""
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "coverage.xml"
         words = ["-q", "-p", "no:cacheprovider", "--tb=short", "--junitxml", str(report)]
-        subprocess.run([sys.executable, "-m", "pytest", *words, *there], cwd=ROOT, check=False)
-        for case in ElementTree.parse(report).iter("testcase"):
-            name = name_of(case)
-            results[name] = max(results.get(name, "passed"), result_of(case), key=worst.index)
+        done = subprocess.run([sys.executable, "-m", "pytest", *words, *tests], cwd=ROOT, check=False)
+        if not report.exists():
+            print(f"pytest ended with status {done.returncode} over {tests[0].split('::')[0]}", file=sys.stderr)
+            return []
+        return [(name_of(case), result_of(case)) for case in ElementTree.parse(report).iter("testcase")]
+
+
+def run_pytest(tests):
+    """{file::name: result}; of a test with parameters the worst."""
+    results, worst = {}, ["passed", "skipped", "failed"]
+    there = sorted(set(tests) & collected(sorted({test.split("::")[0] for test in tests})))
+    for file in dict.fromkeys(test.split("::")[0] for test in there):
+        for name, result in run_file([test for test in there if test.startswith(file + "::")]):
+            results[name] = max(results.get(name, "passed"), result, key=worst.index)
     return results
 
 

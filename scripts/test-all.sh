@@ -10,10 +10,13 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_stri
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 step_counted "200 queries under random faults" \
     env DAYFLY_FAULT_QUERIES=200 scripts/pytest.sh faults tests/e2e/test_lambda_faults.py -k random_faults -s
+step_counted "20,000 questions against every chain tried" \
+    env DAYFLY_LANGUAGE_CASES=20000 scripts/pytest.sh language tests/e2e/test_language_property.py -s
 step_counted "pictures in Chromium" scripts/pytest.sh browser tests/browser
 step "build asan" scripts/build.sh asan all bootstrap
 step_counted "unit and contract tests, ASan+UBSan" ctest_of asan
-step_counted "end-to-end tests, ASan+UBSan" env DAYFLY=build/asan/dayfly scripts/pytest.sh e2e-asan tests/e2e
+step_counted "end-to-end tests, ASan+UBSan" env DAYFLY=build/asan/dayfly DAYFLY_FUNNEL_BATCH=build/asan/tests/funnel_batch \
+    DAYFLY_LANGUAGE_CASES=2000 scripts/pytest.sh e2e-asan tests/e2e
 
 step "build tsan" scripts/build.sh tsan all bootstrap
 # Where the kernel randomises 32 bits of mappings, TSan cannot place its shadow; without randomisation it can.
@@ -24,4 +27,4 @@ fi
 step_counted "unit and contract tests, TSan" ctest_of tsan $without_aslr
 
 # The same inputs each time: what lands must not depend on luck. `make fuzz` and `make soak` look for new ones.
-FUZZ_SEED=${FUZZ_SEED:-1} FUZZ_SECONDS=${FUZZ_SECONDS:-20} scripts/fuzz.sh
+FUZZ_SEED=${FUZZ_SEED:-1} FUZZ_SECONDS=${FUZZ_SECONDS:-10} scripts/fuzz.sh

@@ -456,7 +456,7 @@ static void put_failure(const struct df_cli_arguments *arguments, const struct d
 
 static const struct df_cli_flag flags[] = {
     {.name = "--validation",
-     .value_name = "all|sample|first-last|single",
+     .value_name = "all|sample|first-last|single", /* not choices: the words of the original are taken too */
      .section = "Checks",
      .help = "which files are read and compared (default: sample, a tenth of them, at most ten)"},
     {.name = "--skip-uniques", .help = "do not check that the files looked at have different users"},
@@ -473,7 +473,7 @@ static const struct df_cli_flag flags[] = {
 const struct df_cli_command df_command_datasets = {
     .name = "datasets",
     .summary = "data sets with a name: add, list, show, remove",
-    .usage = "add NAME PATH... [--user COLUMN] [--time COLUMN] | list | show NAME | remove NAME",
+    .usage = "add NAME PATH... | list | show NAME | remove NAME",
     .description = "Gives files a name: 'dayfly query NAME' then needs no path and no columns, and\n"
                    "lists nothing. 'add' reads some files whole (--validation), compares their\n"
                    "columns, checks that no user is in two of them, and keeps the list of files,\n"
@@ -487,6 +487,7 @@ const struct df_cli_command df_command_datasets = {
                    "  dayfly query shop -q '{\"query\": {\"aggregations\": [{\"column\": \"event\"}]}}'\n\n"
                    "Exit status: as of 'dayfly funnel'.\n",
     .operands = "WORD",
+    .operand_choices = "add|list|show|remove",
     .operands_minimum = 1,
     .flags = flags,
     .flag_count = sizeof flags / sizeof *flags,

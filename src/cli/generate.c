@@ -111,8 +111,15 @@ static int write_file(struct work *work, size_t index, struct df_rr_row *rows, s
 {
     struct df_buf uri = {0};
     df_uri_join(&uri, work->plan->folder, work->files[index].name);
-    struct df_rr_file file = {
-        .uri = df_buf_text(&uri), .rows = rows, .row_count = count, .whole_visitors = !work->plan->by_day};
+    const struct plan *plan = work->plan;
+    char writing[128];
+    snprintf(writing, sizeof writing, "retail, seed %lld, users %lld, parts %lld", (long long)plan->seed,
+             (long long)plan->visitors, (long long)plan->parts);
+    struct df_rr_file file = {.uri = df_buf_text(&uri),
+                              .rows = rows,
+                              .row_count = count,
+                              .writing = plan->by_day ? NULL : writing,
+                              .part = index};
     df_rr_sort(rows, count);
     int result = df_buf_failed(&uri) ? df_error_no_memory(error, "writing rows")
                                      : df_rr_write_parquet(work->store, &file, &work->progress, &work->stop, error);

@@ -1,5 +1,6 @@
 #include "cli/rr_parquet.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -142,12 +143,19 @@ static int put_rows(struct df_parquet_writer *writer, struct batch *batch, const
 static int write_upload(struct output *output, struct batch *batch, const struct df_rr_file *file,
                         const atomic_bool *cancelled, struct df_error *error)
 {
-    static const struct df_parquet_key_value whole = {"dayfly.groups", "whole"};
+    char part[32], rows[32];
+    snprintf(part, sizeof part, "%" PRIu64, file->part);
+    snprintf(rows, sizeof rows, "%zu", file->row_count);
+    const struct df_parquet_key_value whole[] = {{"dayfly.groups", "whole"},
+                                                 {"dayfly.groups.column", "visitorid"},
+                                                 {"dayfly.groups.writing", file->writing},
+                                                 {"dayfly.groups.part", part},
+                                                 {"dayfly.groups.rows", rows}};
     struct df_parquet_write_options options = {.columns = columns,
                                                .column_count = COLUMN_COUNT,
                                                .codec = DF_PARQUET_SNAPPY,
-                                               .metadata = &whole,
-                                               .metadata_count = file->whole_visitors ? 1 : 0};
+                                               .metadata = whole,
+                                               .metadata_count = file->writing ? sizeof whole / sizeof *whole : 0};
     struct df_parquet_writer *writer;
     if (df_parquet_writer_open(&writer, &options, write_piece, output, error) < 0)
         return -1;

@@ -11,7 +11,10 @@ struct df_rr_file {
     const char *uri;
     const struct df_rr_row *rows; /* in the order of the file */
     size_t row_count;
-    bool whole_visitors; /* all rows of each visitor are here: said in the file's metadata */
+    /* All rows of each visitor are here: said in the file's metadata. Which writing it is of (a text that only writings
+     * with the same rows in the same files share), and which part of it. NULL: not so. */
+    const char *writing;
+    uint64_t part;
 };
 
 /* Writes the file, whole or not at all; rows and bytes are added to progress. Ends as cancelled between batches when

@@ -32,3 +32,31 @@ const char *df_type_text(const struct df_type *type, char place[DF_TYPE_TEXT_BYT
         snprintf(place + at, DF_TYPE_TEXT_BYTES - at, "(%u,%u)", type->precision, type->scale);
     return place;
 }
+
+void df_type_put_decimal(struct df_buf *out, __int128 unscaled, unsigned scale)
+{
+    enum { INT128_DIGITS = 39, SCALE_MAX = 38 };
+    char digits[INT128_DIGITS + SCALE_MAX + 1];
+    unsigned count = 0;
+    unsigned __int128 left = unscaled < 0 ? 0 - (unsigned __int128)unscaled : (unsigned __int128)unscaled;
+    scale = scale < SCALE_MAX ? scale : SCALE_MAX;
+    for (; left || count <= scale; left /= 10)
+        digits[count++] = (char)('0' + (int)(left % 10));
+    if (unscaled < 0)
+        df_buf_put_char(out, '-');
+    while (count) {
+        if (count == scale)
+            df_buf_put_char(out, '.');
+        df_buf_put_char(out, digits[--count]);
+    }
+}
+
+void df_type_put_uuid(struct df_buf *out, struct df_slice bytes)
+{
+    enum { UUID_BYTES = 16 };
+    for (size_t i = 0; i < bytes.size; i++) {
+        if (bytes.size == UUID_BYTES && (i == 4 || i == 6 || i == 8 || i == 10))
+            df_buf_put_char(out, '-');
+        df_buf_printf(out, "%02x", bytes.data[i]);
+    }
+}

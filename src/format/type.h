@@ -19,8 +19,7 @@
 #ifndef DF_FORMAT_TYPE_H
 #define DF_FORMAT_TYPE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/buf.h"
 
 enum df_type_kind {
     DF_TYPE_NULL,
@@ -56,5 +55,10 @@ const char *df_time_unit_name(enum df_time_unit unit); /* "s", "ms", "us", "ns" 
  * next call with the same place. */
 enum { DF_TYPE_TEXT_BYTES = 64 };
 const char *df_type_text(const struct df_type *type, char place[DF_TYPE_TEXT_BYTES]);
+
+/* unscaled / 10^scale with all its digits: -5 at scale 2 is -0.05. */
+void df_type_put_decimal(struct df_buf *out, __int128 unscaled, unsigned scale);
+/* 16 bytes in groups of 4, 2, 2, 2, 6; bytes of another number without groups. */
+void df_type_put_uuid(struct df_buf *out, struct df_slice bytes);
 
 #endif

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import time
 import uuid
@@ -122,6 +123,26 @@ def test_one_large_file_is_split_by_its_row_groups(dayfly, tmp_path):
     assert told[0] == told[1] and told[0]["query"]["matchingGroups"] > 200_000
     assert reports[0]["exchange"] is None
     assert reports[1]["exchange"]["sections"] > 1 and max(stage["parts"] for stage in reports[1]["stages"]) > 4
+
+
+def test_files_that_say_that_users_are_whole_are_believed_only_where_it_holds(dayfly, retail, tmp_path):
+    """Not for another column, not with files of another writing, not when others have cut them anew: no number is wrong for it."""
+
+    def users(paths, user="visitorid"):
+        return [matching(ask(dayfly, paths, {}, "--groups", groups, user=user, time_column="timestamp"))[0] for groups in ("auto", "spread")]
+
+    assert users(retail["users"]) == [20000, 20000]
+    assert users(retail["users"], "itemid") == [45150, 45150]
+    dayfly.run("generate", "retail", "-o", tmp_path / "more", "--users", 10000, "--seed", 2, "--parts", 2)
+    assert users([retail["users"], tmp_path / "more"]) == [20000, 20000]
+    assert users([retail["users"], retail["one"]]) == [20000, 20000]
+    shutil.copytree(retail["users"], tmp_path / "copy")
+    assert users([retail["users"], tmp_path / "copy"]) == [20000, 20000]
+    for n, file in enumerate(sorted(retail["users"].glob("*.parquet"))):
+        rows = pyarrow.parquet.read_table(file)  # with its metadata, which write_table keeps
+        write_table(rows.slice(0, 3000), tmp_path / f"cut/a{n}.parquet")
+        write_table(rows.slice(3000), tmp_path / f"cut/b{n}.parquet")
+    assert users(tmp_path / "cut") == [20000, 20000]
 
 
 def test_folders_named_like_columns_are_columns(dayfly, tmp_path):

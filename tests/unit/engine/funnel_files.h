@@ -78,14 +78,20 @@ static inline void write_file(struct df_store *store, const char *path, const st
         {.name = "time", .type = times[file->time], .optional = true, .dictionary = file->dictionary},
         {.name = "event", .type = {.kind = DF_TYPE_STRING}, .dictionary = true},
         {.name = "price", .type = {.kind = file->cents ? DF_TYPE_INT64 : DF_TYPE_FLOAT, .bits = 64}}};
-    const struct df_parquet_key_value whole = {.key = "dayfly.groups", .value = "whole"};
+    char rows[32];
+    snprintf(rows, sizeof rows, "%zu", n);
+    const struct df_parquet_key_value whole[] = {{"dayfly.groups", "whole"},
+                                                 {"dayfly.groups.column", "user"},
+                                                 {"dayfly.groups.writing", "a test"},
+                                                 {"dayfly.groups.part", path},
+                                                 {"dayfly.groups.rows", rows}};
     const struct df_parquet_write_options options = {.columns = columns,
                                                      .column_count = 4,
                                                      .codec = DF_PARQUET_SNAPPY,
                                                      .row_group_rows = file->row_group_rows,
                                                      .page_bytes = 8 * 1024,
-                                                     .metadata = &whole,
-                                                     .metadata_count = file->whole};
+                                                     .metadata = whole,
+                                                     .metadata_count = file->whole ? sizeof whole / sizeof *whole : 0};
     assert_ok(df_parquet_writer_open(&writer, &options, driver_put_piece, &bytes, &error), &error);
     put_rows(writer, events, n, file);
     assert_ok(df_parquet_writer_finish(writer, &error), &error);

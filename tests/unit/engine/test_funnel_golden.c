@@ -136,7 +136,8 @@ static void write_rows(const struct world *world, const char *folder, unsigned f
     struct df_progress progress = {0};
     char uri[512];
     snprintf(uri, sizeof uri, "%s/%s/part-%03u.parquet", world->folder, folder, file);
-    const struct df_rr_file rr = {.uri = uri, .rows = rows, .row_count = count, .whole_visitors = whole};
+    const struct df_rr_file rr = {
+        .uri = uri, .rows = rows, .row_count = count, .writing = whole ? "a test" : NULL, .part = file};
     assert_ok(df_rr_write_parquet(world->store, &rr, &progress, NULL, &error), &error);
 }
 

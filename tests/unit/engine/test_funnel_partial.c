@@ -49,6 +49,8 @@ static struct df_funnel_footer make_footer(struct df_funnel_stretch *stretches, 
     struct df_funnel_footer footer = {.file_bytes = 123456,
                                       .bytes_read = 99,
                                       .whole = true,
+                                      .writing = UINT64_MAX,
+                                      .part = 7,
                                       .bounds_known = true,
                                       .minimum = -5,
                                       .maximum = INT64_MAX,
@@ -74,6 +76,7 @@ static void test_a_footer_comes_back_as_it_went(void **state)
     assert_ok(df_funnel_footer_decode(df_buf_slice(&blob), 3, &arena, &back, &error), &error);
     assert_int_equal(back.file_bytes, 123456);
     assert_int_equal(back.bytes_read, 99);
+    assert_true(back.writing == UINT64_MAX && back.part == 7);
     assert_true(back.whole && back.bounds_known && back.largest_known && !back.largest_guessed);
     assert_int_equal(back.minimum, -5);
     assert_int_equal(back.maximum, INT64_MAX);

@@ -323,6 +323,46 @@ static void test_durations_of_times_in_two_units_are_refused(void **state)
     df_buf_dispose(&answer);
 }
 
+/* ---- fold ---- */
+
+static int count_part(struct df_plan *plan, const struct df_part *part, struct df_error *error)
+{
+    (void)part;
+    (void)error;
+    ++*(unsigned *)plan->ctx;
+    return 0;
+}
+
+/* What comes back from a worker is garbage: the query ends as corrupt, and frees what it has. */
+static void test_garbage_from_a_worker_is_corrupt(void **state)
+{
+    struct world *world = *state;
+    struct event *events = make_crowd(200, 20, 1);
+    const struct file_options options = {.row_group_rows = 100};
+    struct df_buf request = {0};
+    struct df_error error = {0};
+    char folder[512];
+    in_folder(world, "garbage", folder);
+    for (unsigned files = 1; files <= 2; files++) {
+        write_folder(world->store, folder, events, 200, files, BY_TIME, &options);
+        ask_path(&request, world, "garbage", "\"funnel\":{\"sequence\":[" VIEW_BUY "]}");
+        struct df_query query = {
+            .engine = &df_engine_funnel, .request = df_buf_slice(&request), .store = world->store, .parallelism = 1};
+        unsigned parts = 0;
+        struct df_plan plan = {.room = 10, .add = count_part, .ctx = &parts};
+        const struct df_part part = {.uri = "somewhere.parquet", .etag = ""};
+        const struct df_outcome outcome = {.blob = df_slice_text("\x02garbage")};
+        assert_ok(df_engine_funnel.query_begin(&query, &error), &error);
+        assert_int_equal(df_engine_funnel.plan(&query, 0, &plan, &error), DF_PLAN_END);
+        assert_int_equal(parts, files);
+        assert_fails(df_engine_funnel.fold(&query, &part, &outcome, NULL, &error), &error, DF_ERROR_CORRUPT, "damaged");
+        df_engine_funnel.query_end(&query, DF_END_FAILED);
+        df_query_dispose(&query);
+    }
+    free(events);
+    df_buf_dispose(&request);
+}
+
 /* ---- explain ---- */
 
 static void test_explain_tells_stages_columns_and_why(void **state)
@@ -369,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_the_unit_of_plain_integers_is_guessed_where_it_matters),
         cmocka_unit_test(test_columns_of_two_types_name_both_files),
         cmocka_unit_test(test_durations_of_times_in_two_units_are_refused),
+        cmocka_unit_test(test_garbage_from_a_worker_is_corrupt),
         cmocka_unit_test(test_explain_tells_stages_columns_and_why),
     };
     return cmocka_run_group_tests(tests, world_make, world_free);

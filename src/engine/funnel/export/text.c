@@ -4,35 +4,7 @@
 
 #include "engine/funnel/language/time_text.h"
 
-enum { UUID_BYTES = 16, INT128_DIGITS = 39 };
-
 /* ---- values that are neither text nor JSON's own ---- */
-
-/* unscaled / 10^scale with all its digits: -5 at scale 2 is -0.05. */
-static void put_decimal(struct df_buf *out, __int128 unscaled, unsigned scale)
-{
-    char digits[INT128_DIGITS + 1];
-    unsigned count = 0;
-    unsigned __int128 left = unscaled < 0 ? 0 - (unsigned __int128)unscaled : (unsigned __int128)unscaled;
-    for (; left || count <= scale; left /= 10)
-        digits[count++] = (char)('0' + (int)(left % 10));
-    if (unscaled < 0)
-        df_buf_put_char(out, '-');
-    while (count) {
-        if (count == scale)
-            df_buf_put_char(out, '.');
-        df_buf_put_char(out, digits[--count]);
-    }
-}
-
-static void put_uuid(struct df_buf *out, struct df_slice bytes)
-{
-    for (size_t i = 0; i < bytes.size; i++) {
-        if (bytes.size == UUID_BYTES && (i == 4 || i == 6 || i == 8 || i == 10))
-            df_buf_put_char(out, '-');
-        df_buf_printf(out, "%02x", bytes.data[i]);
-    }
-}
 
 /* Dates, times, decimals, UUIDs. False: the value is of another kind. */
 static bool put_special(struct df_buf *out, const struct df_type *type, const struct df_vector *vector, uint32_t row)
@@ -48,11 +20,12 @@ static bool put_special(struct df_buf *out, const struct df_type *type, const st
         df_funnel_put_timestamp(out, vector->values.int64s[row], type->unit);
         return true;
     case DF_TYPE_DECIMAL:
-        put_decimal(out, vector->kind == DF_VECTOR_INT128 ? vector->values.int128s[row] : vector->values.int64s[row],
-                    type->scale);
+        df_type_put_decimal(out,
+                            vector->kind == DF_VECTOR_INT128 ? vector->values.int128s[row] : vector->values.int64s[row],
+                            type->scale);
         return true;
     case DF_TYPE_UUID:
-        put_uuid(out, vector->values.bytes[row]);
+        df_type_put_uuid(out, vector->values.bytes[row]);
         return true;
     default:
         return false;

@@ -1,8 +1,9 @@
 /* After the footers: do the files go together, in which unit are times, are users whole, and how are the files cut?
  *
- * Users are whole when there is one file, when every file says so (dayfly.groups=whole), when the bounds of the user
- * column do not overlap, or when the caller promises it. Then each file is counted by itself, unless that would leave
- * cores idle or not fit the memory. Otherwise rows go through an exchange by hash of the user. */
+ * Users are whole when there is one file, when every file says so (dayfly.groups=whole) and is another part of the same
+ * writing, when the bounds of the user column do not overlap, or when the caller promises it. Then each file is counted
+ * by itself, unless that would leave cores idle or not fit the memory. Otherwise rows go through an exchange by hash of
+ * the user. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -100,12 +101,33 @@ static void guess_unit(struct df_funnel_query *funnel)
 
 /* ---- are users whole? ---- */
 
-static bool all_say_whole(const struct df_funnel_query *funnel)
+static int by_number(const void *a, const void *b)
 {
-    for (size_t i = 0; i < funnel->file_count; i++)
-        if (funnel->files[i].footer.rows && !funnel->files[i].footer.whole)
-            return false;
-    return true;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int all_say_whole(const struct df_funnel_query *funnel, bool *yes, struct df_error *error)
+{
+    size_t n = 0;
+    uint64_t writing = 0;
+    uint64_t *parts = calloc(funnel->file_count ? funnel->file_count : 1, sizeof *parts);
+    if (!parts)
+        return df_error_no_memory(error, "comparing what files say");
+    *yes = true;
+    for (size_t i = 0; *yes && i < funnel->file_count; i++) {
+        const struct df_funnel_footer *footer = &funnel->files[i].footer;
+        if (footer->rows == 0)
+            continue;
+        *yes = footer->whole && (n == 0 || footer->writing == writing);
+        writing = footer->writing;
+        parts[n++] = footer->part;
+    }
+    qsort(parts, n, sizeof *parts, by_number);
+    for (size_t i = 1; *yes && i < n; i++)
+        *yes = parts[i - 1] != parts[i];
+    free(parts);
+    return 0;
 }
 
 struct bounds {
@@ -143,8 +165,10 @@ static int disjoint(const struct df_funnel_query *funnel, bool *yes, struct df_e
 static int users_whole(struct df_funnel_query *funnel, const struct totals *totals, bool *whole, struct df_error *error)
 {
     struct df_funnel_reasons *reasons = &funnel->reasons;
-    bool apart = false;
+    bool apart = false, said = false;
     *whole = true;
+    if (all_say_whole(funnel, &said, error) < 0)
+        return -1;
     if (funnel->request.dataset.groups == DF_FUNNEL_SPREAD) {
         *whole = false;
         reasons->whole_or_spread = "it was asked for (groups: spread)";
@@ -154,7 +178,7 @@ static int users_whole(struct df_funnel_query *funnel, const struct totals *tota
         reasons->whole_or_spread = "no file has rows that matter";
     } else if (totals->files == 1) {
         reasons->whole_or_spread = "all rows that matter are in one file";
-    } else if (all_say_whole(funnel)) {
+    } else if (said) {
         reasons->whole_or_spread = "every file says so (dayfly.groups=whole)";
     } else {
         if (disjoint(funnel, &apart, error) < 0)

@@ -238,6 +238,8 @@ void df_funnel_footer_encode(const struct df_funnel_footer *footer, struct df_bu
              out);
     df_buf_put_varint(out, footer->file_bytes);
     df_buf_put_varint(out, footer->bytes_read);
+    df_buf_put_u64le(out, footer->writing);
+    df_buf_put_u64le(out, footer->part);
     df_buf_put_u64le(out, (uint64_t)footer->minimum);
     df_buf_put_u64le(out, (uint64_t)footer->maximum);
     df_buf_put_varint(out, footer->largest);
@@ -297,6 +299,7 @@ int df_funnel_footer_decode(struct df_slice blob, uint32_t type_count, struct df
     if (take_head(&cursor, DF_FUNNEL_ROLE_FOOTERS, FOOTER_FLAGS, &flags, error) < 0)
         return -1;
     if (!df_cursor_take_varint(&cursor, &footer->file_bytes) || !df_cursor_take_varint(&cursor, &footer->bytes_read) ||
+        !df_cursor_take_u64le(&cursor, &footer->writing) || !df_cursor_take_u64le(&cursor, &footer->part) ||
         !df_cursor_take_u64le(&cursor, &minimum) || !df_cursor_take_u64le(&cursor, &maximum) ||
         !df_cursor_take_varint(&cursor, &footer->largest))
         return ends_early(error);

@@ -65,7 +65,8 @@ struct df_funnel_stretch {
 
 struct df_funnel_footer {
     uint64_t file_bytes, bytes_read;
-    bool whole;               /* the file says that its users are in no other file of its writing */
+    bool whole;               /* the file says that its users are in no other file of its writing … */
+    uint64_t writing, part;   /* … which is this one (a hash), and the file this part of it (a hash) */
     bool bounds_known;        /* of the users */
     int64_t minimum, maximum; /* those of UINT64 have the highest bit turned, so that they compare as signed ones */
     bool largest_known;       /* of plain integer times: the greatest absolute value */

@@ -73,8 +73,7 @@ static int plan_files(struct df_query *query, uint32_t stage, struct df_plan *pl
     struct df_funnel_query *funnel = query->state;
     struct df_funnel_detail detail = detail_of(funnel, funnel->roles[stage]);
     detail.inline_values = df_funnel_inline_values(query, count_whole(funnel));
-    detail.has_shape =
-        detail.role == DF_FUNNEL_ROLE_WHOLE && stage > 0 && funnel->roles[0] == DF_FUNNEL_ROLE_FOOTERS;
+    detail.has_shape = detail.role == DF_FUNNEL_ROLE_WHOLE && stage > 0 && funnel->roles[0] == DF_FUNNEL_ROLE_FOOTERS;
     detail.shape = funnel->agreed.shape;
     plan->sections = detail.values_apart ? funnel->value_sections : 0;
     for (;; funnel->at.file++) {

@@ -125,6 +125,7 @@ static int read_all(struct measure *measure, struct df_error *error)
     struct df_funnel_source *source = measure->source;
     struct df_funnel_batch batch;
     int more, done = DF_FUNNEL_DONE;
+    source->want_keys = !measure->collector->row_codes; /* the users of rows are known then */
     if (source->begin(source, DF_FUNNEL_VALUES, error) < 0)
         return -1;
     while (done == DF_FUNNEL_DONE && (more = source->next(source, &batch, error)) != 0) {

@@ -48,7 +48,7 @@ int df_funnel_result_cut(struct df_funnel_result *result, uint64_t values, struc
 
 /* ---- on the way ---- */
 
-/* Numbers, and tables unless `without_tables`. No version in front: result/partial.h frames it. */
+/* Numbers, and tables unless `without_tables`. No version in front: plan/partial.h frames it. */
 void df_funnel_result_encode(const struct df_funnel_result *result, bool without_tables, struct df_buf *out);
 /* Adds an encoded result of the same request. Fails with corrupt (damaged, never a crash), invalid (a column that is of
  * one type in this share and of another in those before: names both), exhausted. The result may hold half of it then.

@@ -18,16 +18,10 @@ void df_funnel_put_bytes_text(struct df_slice bytes, struct df_buf *out)
     }
 }
 
-static void put_uuid(struct df_slice bytes, struct df_buf *out)
-{
-    for (size_t i = 0; i < bytes.size; i++)
-        df_buf_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes.data[i]);
-}
-
 static void put_bytes(struct df_slice bytes, const struct df_type *type, struct df_buf *out)
 {
     if (type->kind == DF_TYPE_UUID && bytes.size == UUID_BYTES)
-        put_uuid(bytes, out);
+        df_type_put_uuid(out, bytes);
     else
         df_funnel_put_bytes_text(bytes, out);
 }

@@ -1,5 +1,11 @@
 #include "engine/funnel/run/footer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+
 int df_funnel_shape_of(const struct df_funnel_source_file *file, struct df_arena *arena, struct df_funnel_shape *shape,
                        struct df_error *error)
 {
@@ -142,14 +148,37 @@ static void add_row_group(const struct df_funnel_source_file *file, uint32_t row
         add_user_bounds(file, row_group, footer);
 }
 
+/* Other programs copy a file's metadata into what they cut out of it. So the claim is believed of the column and the
+ * number of rows that it was made for, and the coordinator wants each part of one writing once. */
+static void take_claim(const struct df_funnel_source_file *file, struct df_funnel_footer *footer)
+{
+    const struct df_parquet_file *parquet = file->file;
+    const char *groups = df_parquet_metadata(parquet, "dayfly.groups");
+    const char *column = df_parquet_metadata(parquet, "dayfly.groups.column");
+    const char *writing = df_parquet_metadata(parquet, "dayfly.groups.writing");
+    const char *part = df_parquet_metadata(parquet, "dayfly.groups.part");
+    const char *rows = df_parquet_metadata(parquet, "dayfly.groups.rows");
+    char expected[32];
+    uint64_t row_count = 0;
+    for (uint32_t i = 0; i < df_parquet_row_group_count(parquet); i++)
+        row_count += df_parquet_row_group_rows(parquet, i);
+    snprintf(expected, sizeof expected, "%" PRIu64, row_count);
+    footer->whole = groups && strcmp(groups, "whole") == 0 && column &&
+                    strcmp(column, file->source.request->dataset.user) == 0 && rows && strcmp(rows, expected) == 0 &&
+                    writing && part;
+    if (footer->whole) {
+        footer->writing = df_hash_bytes(df_slice_text(writing));
+        footer->part = df_hash_bytes(df_slice_text(part));
+    }
+}
+
 static void summarise(const struct df_funnel_source_file *file, struct df_funnel_footer *footer)
 {
     uint32_t row_groups = df_parquet_row_group_count(file->file);
     uint32_t per_stretch = row_groups / DF_FUNNEL_STRETCHES_MAX + (row_groups % DF_FUNNEL_STRETCHES_MAX != 0);
-    const char *groups = df_parquet_metadata(file->file, "dayfly.groups");
     footer->file_bytes = df_parquet_size_bytes(file->file);
     footer->bytes_read = file->bytes_read;
-    footer->whole = groups && strcmp(groups, "whole") == 0;
+    take_claim(file, footer);
     footer->bounds_known = file->columns.kind != DF_FUNNEL_KEY_BYTES;
     footer->minimum = INT64_MAX;
     footer->maximum = INT64_MIN;
