@@ -19,7 +19,7 @@ test: ## unit, contract and end-to-end tests
 	@scripts/setup.sh build test
 	@scripts/test.sh
 
-test-all: test ## test, lint, pictures in Chromium, the tests under the sanitizers, 20 s of every fuzz target
+test-all: test ## test, lint, pictures in Chromium, the tests under the sanitizers, 10 s of every fuzz target
 	@scripts/setup.sh build test lint browser
 	@scripts/test-all.sh
 

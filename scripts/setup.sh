@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # libstdc++ is for snappy, which is C++ behind a C interface.
 build_packages="gcc libc6-dev libstdc++-12-dev cmake ninja-build pkg-config
     libevent-dev libhttp-parser-dev libssl-dev libexpat1-dev libyajl-dev libxxhash-dev libsnappy-dev libdeflate-dev libbrotli-dev
-    libzstd-dev liblz4-dev libpcre2-dev libsqlite3-dev libyaml-dev"
+    libzstd-dev zlib1g-dev liblz4-dev libpcre2-dev libsqlite3-dev libyaml-dev"
 test_packages="libcmocka-dev python3 python3-venv"
 lint_packages="clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev"
 # Half a gigabyte: for `make test-all` only. Without a font a browser draws nothing.

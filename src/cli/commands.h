@@ -11,6 +11,7 @@ extern const struct df_cli_command df_command_emulate;    /* emulate.c */
 extern const struct df_cli_command df_command_funnel;     /* funnel.c */
 extern const struct df_cli_command df_command_generate;   /* generate.c */
 extern const struct df_cli_command df_command_help;       /* help.c */
+extern const struct df_cli_command df_command_import;     /* import.c */
 extern const struct df_cli_command df_command_inspect;    /* inspect.c */
 extern const struct df_cli_command df_command_query;      /* query.c */
 extern const struct df_cli_command df_command_version;    /* version.c */

@@ -22,8 +22,9 @@ int main(int argc, char **argv)
 {
     const struct df_engine *const engines[] = {&df_engine_funnel, &df_engine_registration};
     const struct df_cli_command *const commands[] = {
-        &df_command_funnel,  &df_command_query,  &df_command_datasets,   &df_command_inspect, &df_command_generate,
-        &df_command_emulate, &df_command_config, &df_command_completion, &df_command_help,    &df_command_version,
+        &df_command_funnel,     &df_command_query,    &df_command_datasets, &df_command_inspect,
+        &df_command_import,     &df_command_generate, &df_command_emulate,  &df_command_config,
+        &df_command_completion, &df_command_help,     &df_command_version,
     };
     const struct df_cli_options options[] = {
         {df_cli_option_rows, df_cli_option_count},

@@ -11,6 +11,7 @@
  * texts, for has, has any, has all, empty and not empty. An error shows the text and, below it, a caret under the
  * place. */
 #include "base/json_write.h"
+#include "engine/funnel/filter/leaf.h"
 #include "engine/funnel/filter/spec.h"
 #include "engine/funnel/funnel.h"
 #include "engine/funnel/language/text_parser.h"
@@ -96,6 +97,38 @@ static int parse_value(struct df_funnel_text_parser *parser, struct df_json_writ
 }
 
 /* `(a, b, c)`, also `()`. */
+/* A pattern is text whatever it looks like; a wrong one is told here, where there is a place for the caret. */
+static int check_pattern(struct df_funnel_text_parser *parser, size_t from, struct df_slice pattern)
+{
+    struct df_error error = {0};
+    struct df_funnel_regex *regex;
+    if (df_funnel_regex_compile(&regex, pattern, "regex", &error) < 0)
+        return df_funnel_text_fail(parser, from, error.message);
+    df_funnel_regex_free(regex);
+    return 0;
+}
+
+static int parse_pattern(struct df_funnel_text_parser *parser, struct df_json_writer *json)
+{
+    struct df_buf pattern = {0};
+    df_funnel_text_skip_blanks(parser);
+    size_t from = parser->at;
+    int result = 0;
+    if (df_funnel_text_peek(parser) == '\'')
+        result = df_funnel_text_take_quoted(parser, &pattern, "this quote is never closed; expected 'text'");
+    else
+        df_buf_put_slice(&pattern, df_funnel_text_take_while(parser, df_funnel_text_in_word));
+    if (result == 0 && parser->at == from)
+        result = df_funnel_text_fail(parser, from, "expected a regular expression in single quotes: '^/cart'");
+    if (result == 0)
+        result = check_pattern(parser, from, df_buf_slice(&pattern));
+    if (result == 0)
+        df_json_string(json, df_buf_slice(&pattern));
+    json->out->failed |= pattern.failed;
+    df_buf_dispose(&pattern);
+    return result;
+}
+
 static int parse_values(struct df_funnel_text_parser *parser, struct df_json_writer *json)
 {
     df_funnel_text_skip_blanks(parser);
@@ -124,6 +157,14 @@ static int parse_values(struct df_funnel_text_parser *parser, struct df_json_wri
     return 0;
 }
 
+/* What stands behind an operator that takes something. */
+static int parse_right_side(struct df_funnel_text_parser *parser, enum df_funnel_op op, struct df_json_writer *json)
+{
+    if (op == DF_FUNNEL_REGEX)
+        return parse_pattern(parser, json);
+    return df_funnel_op_arity(op) == DF_FUNNEL_ONE_VALUE ? parse_value(parser, json) : parse_values(parser, json);
+}
+
 /* ---- leaves ---- */
 
 static void put_member(struct df_json_writer *json, const char *key, const struct df_buf *text)
@@ -149,10 +190,9 @@ static int parse_comparison_into(struct df_funnel_text_parser *parser, struct df
     put_member(json, "column", column);
     df_json_key(json, "op");
     df_json_text(json, df_funnel_op_text(op));
-    enum df_funnel_arity arity = df_funnel_op_arity(op);
-    if (arity != DF_FUNNEL_NO_VALUE) {
+    if (df_funnel_op_arity(op) != DF_FUNNEL_NO_VALUE) {
         df_json_key(json, "value");
-        if ((arity == DF_FUNNEL_ONE_VALUE ? parse_value(parser, json) : parse_values(parser, json)) < 0)
+        if (parse_right_side(parser, op, json) < 0)
             return -1;
     }
     if (delimiter->size)
