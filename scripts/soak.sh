@@ -26,6 +26,10 @@ round_of() {
         tail -n 60 build/soak.log
         return 1
     }
+    DAYFLY_TEST_SEED=$1 DAYFLY_MUTATED_FILES=50 DAYFLY_MUTATIONS=2000 pytest_of soak-mutations tests/e2e/test_parquet_mutation.py >build/soak.log 2>&1 || {
+        tail -n 60 build/soak.log
+        return 1
+    }
     build/venv/bin/python scripts/soak_killed.py --seed "$1" --seconds 30
     FUZZ_SECONDS=30 scripts/fuzz.sh
 }

@@ -1,6 +1,7 @@
 /* dayfly inspect: what a Parquet file is made of: columns, row groups, encodings, sizes, statistics; with --pages every
- * page. */
+ * page. With --verify all of it is read, and what is wrong is said. */
 #include <inttypes.h>
+#include <math.h>
 
 #include "base/json_write.h"
 #include "base/sum.h"
@@ -9,6 +10,7 @@
 #include "cli/text.h"
 #include "engine/funnel/language/time_text.h"
 #include "format/parquet/describe.h"
+#include "format/parquet/verify.h"
 #include "store/store.h"
 
 enum { NAME_COLUMNS_MAX = 28, VALUE_COLUMNS_MAX = 22, TEXT_CHARACTERS_MAX = 200 };
@@ -70,7 +72,10 @@ static void put_value(struct df_buf *out, const struct df_type *type, const stru
         df_buf_put_text(out, value->as.boolean ? "true" : "false");
         return;
     case DF_VECTOR_FLOAT64:
-        df_buf_put_double(out, value->as.float64);
+        if (isfinite(value->as.float64))
+            df_buf_put_double(out, value->as.float64);
+        else
+            df_buf_put_text(out, value->as.float64 < 0 ? "-Infinity" : "Infinity");
         return;
     case DF_VECTOR_BYTES:
         put_bytes(out, type, value->as.bytes);
@@ -383,6 +388,131 @@ static int put_json(struct inspection *inspection, struct df_error *error)
     return 0;
 }
 
+/* ---- --verify ---- */
+
+/* Damage stands in the answer of --verify -o json already. */
+static bool is_told_by_verify(const struct df_cli_arguments *arguments, const struct df_error *error)
+{
+    return df_cli_value(arguments, "--verify") && wants_json(arguments) && error->kind == DF_ERROR_CORRUPT;
+}
+
+static void text_finding(void *ctx, const struct df_parquet_finding *finding)
+{
+    struct inspection *inspection = ctx;
+    df_buf_put_text(&inspection->out, finding->unread ? "not verified: " : "damaged: ");
+    df_text_put(&inspection->out, df_slice_text(finding->text), inspection->cli->ascii);
+    df_buf_put_char(&inspection->out, '\n');
+}
+
+static void json_finding(void *ctx, const struct df_parquet_finding *finding)
+{
+    struct inspection *inspection = ctx;
+    df_json_begin_object(&inspection->json);
+    json_text(inspection, "kind", finding->unread ? "unsupported" : "corrupt");
+    json_uint(inspection, "rowGroup", finding->row_group);
+    json_text(inspection, "column", df_parquet_column(inspection->file, finding->column)->name);
+    if (finding->page >= 0)
+        json_uint(inspection, "page", (uint64_t)finding->page);
+    json_text(inspection, "message", finding->text);
+    df_json_end_object(&inspection->json);
+}
+
+static void put_count(struct df_buf *out, uint64_t count, const char *what)
+{
+    df_text_put_thousands(out, count);
+    df_buf_printf(out, " %s", what);
+}
+
+static void text_verified(struct inspection *inspection, const struct df_parquet_verified *verified)
+{
+    struct df_buf *out = &inspection->out;
+    df_text_put(out, df_slice_text(inspection->uri), inspection->cli->ascii);
+    df_buf_put_text(out, verified->damaged ? ": damaged; what could be read: " : ": all is well: ");
+    put_count(out, df_parquet_row_count(inspection->file), "rows, ");
+    put_count(out, verified->values, "values (");
+    put_count(out, verified->nulls, "nulls) in ");
+    put_count(out, verified->chunks, "column chunks, ");
+    put_count(out, verified->pages, "pages, ");
+    put_count(out, verified->checksums, "of them with a checksum\n");
+}
+
+static void json_verified(struct inspection *inspection, const struct df_parquet_verified *verified)
+{
+    json_uint(inspection, "values", verified->values);
+    json_uint(inspection, "nulls", verified->nulls);
+    json_uint(inspection, "chunks", verified->chunks);
+    json_uint(inspection, "pages", verified->pages);
+    json_uint(inspection, "checksums", verified->checksums);
+    json_uint(inspection, "damaged", verified->damaged);
+    json_uint(inspection, "unsupported", verified->unread);
+}
+
+static int verify(struct inspection *inspection, struct df_parquet_verified *verified, struct df_error *error)
+{
+    struct df_json_writer *json = &inspection->json;
+    const struct df_parquet_reading reading = {.deadline = df_deadline_never()};
+    if (!wants_json(inspection->arguments)) {
+        int result = df_parquet_verify(inspection->file, &reading, text_finding, inspection, verified, error);
+        text_verified(inspection, verified);
+        return result;
+    }
+    df_json_writer_init(json, &inspection->out, DF_JSON_PRETTY);
+    df_json_begin_object(json);
+    json_text(inspection, "uri", inspection->uri);
+    json_uint(inspection, "rows", df_parquet_row_count(inspection->file));
+    df_json_key(json, "findings");
+    df_json_begin_array(json);
+    if (df_parquet_verify(inspection->file, &reading, json_finding, inspection, verified, error) < 0)
+        return -1;
+    df_json_end_array(json);
+    json_verified(inspection, verified);
+    df_json_end_object(json);
+    df_buf_put_char(&inspection->out, '\n');
+    return 0;
+}
+
+static int write_out(struct inspection *inspection, struct df_error *error)
+{
+    if (df_buf_failed(&inspection->out))
+        return df_error_no_memory(error, "describing a file");
+    return df_cli_write(inspection->cli, df_buf_slice(&inspection->out), error);
+}
+
+/* What is wrong goes to stdout; the error only says that something is, for the exit status. */
+static int verify_and_write(struct inspection *inspection, struct df_error *error)
+{
+    struct df_parquet_verified verified;
+    if (verify(inspection, &verified, error) < 0 || write_out(inspection, error) < 0)
+        return -1;
+    if (verified.damaged == 0)
+        return 0;
+    return df_error_set(error, DF_ERROR_CORRUPT, "%s: damaged in %" PRIu64 " %s", inspection->uri, verified.damaged,
+                        verified.damaged == 1 ? "place" : "places");
+}
+
+/* A file that does not open is damaged, too. */
+static void put_footer_finding(struct inspection *inspection, const struct df_error *error)
+{
+    struct df_json_writer *json = &inspection->json;
+    struct df_error ignored;
+    if (!is_told_by_verify(inspection->arguments, error))
+        return;
+    df_json_writer_init(json, &inspection->out, DF_JSON_PRETTY);
+    df_json_begin_object(json);
+    json_text(inspection, "uri", inspection->uri);
+    df_json_key(json, "findings");
+    df_json_begin_array(json);
+    df_json_begin_object(json);
+    json_text(inspection, "kind", "corrupt");
+    json_text(inspection, "message", error->message);
+    df_json_end_object(json);
+    df_json_end_array(json);
+    json_uint(inspection, "damaged", 1);
+    df_json_end_object(json);
+    df_buf_put_char(&inspection->out, '\n');
+    (void)write_out(inspection, &ignored); /* what is to be said of the file is more important */
+}
+
 /* ---- the command ---- */
 
 static int inspect(struct inspection *inspection, struct df_store *store, struct df_error *error)
@@ -390,12 +520,13 @@ static int inspect(struct inspection *inspection, struct df_store *store, struct
     struct df_parquet_open open = {.store = store, .uri = inspection->uri, .deadline = df_deadline_never()};
     if (df_parquet_file_open(&inspection->file, &open, error) != 0) {
         inspection->file = NULL;
+        put_footer_finding(inspection, error);
         return -1;
     }
+    if (df_cli_value(inspection->arguments, "--verify"))
+        return verify_and_write(inspection, error);
     int result = wants_json(inspection->arguments) ? put_json(inspection, error) : put_text(inspection, error);
-    if (result == 0 && df_buf_failed(&inspection->out))
-        result = df_error_no_memory(error, "describing a file");
-    return result == 0 ? df_cli_write(inspection->cli, df_buf_slice(&inspection->out), error) : -1;
+    return result == 0 ? write_out(inspection, error) : -1;
 }
 
 static int run(struct df_cli *cli, const struct df_cli_arguments *arguments, struct df_error *error)
@@ -414,11 +545,12 @@ static int run(struct df_cli *cli, const struct df_cli_arguments *arguments, str
 
 static void put_failure(const struct df_cli_arguments *arguments, const struct df_error *error, struct df_buf *out)
 {
-    if (wants_json(arguments))
+    if (wants_json(arguments) && !is_told_by_verify(arguments, error))
         df_cli_failure_put_json(error, DF_JSON_PRETTY, out);
 }
 
 static const struct df_cli_flag flags[] = {
+    {.name = "--verify", .help = "read everything; say what is damaged, exit with 3 if anything is"},
     {.name = "--pages", .help = "every page too: place, kind, encoding, values, bytes"},
     {.name = "--output", .letter = 'o', .choices = "text|json", .help = "form of the answer (default: text)"},
 };
@@ -426,12 +558,15 @@ static const struct df_cli_flag flags[] = {
 const struct df_cli_command df_command_inspect = {
     .name = "inspect",
     .summary = "what a Parquet file is made of",
-    .usage = "FILE [--pages] [-o json]",
+    .usage = "FILE [--pages | --verify] [-o json]",
     .description = "Shows the columns of a Parquet file with what their values mean, and for each\n"
                    "row group and column bytes, codec, bounds, nulls and encodings. Only the footer\n"
                    "is read; with --pages the header of every page too. FILE may lie in S3.\n\n"
+                   "With --verify every page is decoded instead, and checksums, counts, bounds,\n"
+                   "indexes and bloom filters are held against what is there.\n\n"
                    "Example:\n"
-                   "  dayfly inspect shop/part-00000.parquet\n",
+                   "  dayfly inspect shop/part-00000.parquet\n"
+                   "  dayfly inspect --verify shop/part-00000.parquet\n",
     .operands = "FILE",
     .operands_minimum = 1,
     .operands_maximum = 1,

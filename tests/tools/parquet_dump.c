@@ -1,6 +1,7 @@
 /* A Parquet file as JSON lines, for tests that compare our reader with others; and sample files by our writer.
  *
- *   parquet_dump FILE [--columns a,b] [--memory BYTES]      one row per line: {"a":1,"b":null}
+ *   parquet_dump FILE [--columns a,b] [--memory BYTES] [--wanted GROUP:BEGIN-END,…]
+ *                                                           one row per line: {"a":1,"b":null}
  *   parquet_dump --schema FILE                              one column per line
  *   parquet_dump --write-sample FILE [--rows N] [--row-group-rows N] [--page-bytes N] [--codec snappy|none]
  *                [--plain] [--no-nulls]
@@ -15,10 +16,10 @@
 #include "base/json_write.h"
 #include "format/parquet/parquet.h"
 
-enum { COLUMNS_MAX = 4096, FLUSH_BYTES = 64 * 1024, SAMPLE_BATCH = 1000 };
+enum { COLUMNS_MAX = 4096, FLUSH_BYTES = 64 * 1024, SAMPLE_BATCH = 1000, WANTED_MAX = 1024 };
 
 struct arguments {
-    const char *path, *columns, *codec;
+    const char *path, *columns, *codec, *wanted;
     bool schema, write_sample, plain, no_nulls;
     uint64_t memory, rows, row_group_rows, page_bytes;
 };
@@ -138,7 +139,8 @@ static void put_value(struct df_buf *out, const struct df_type *type, const stru
 
 static void flush(struct df_buf *out)
 {
-    fwrite(out->data, 1, out->size, stdout);
+    if (out->size > 0)
+        fwrite(out->data, 1, out->size, stdout);
     df_buf_clear(out);
 }
 
@@ -185,11 +187,28 @@ static int choose_columns(const struct df_parquet_file *file, const char *names,
     return 0;
 }
 
-static int dump_rows(struct df_parquet_file *file, const char *names, struct df_budget *budget, struct df_error *error)
+/* Rows in the form 0:10-20,0:30-40. */
+static uint32_t parse_wanted(const char *text, struct df_parquet_rows *wanted)
+{
+    uint32_t count = 0;
+    while (*text && count < WANTED_MAX) {
+        char *end = NULL;
+        struct df_parquet_rows *rows = &wanted[count++];
+        rows->row_group = (uint32_t)strtoul(text, &end, 10);
+        rows->begin = strtoull(*end ? end + 1 : end, &end, 10);
+        rows->end = strtoull(*end ? end + 1 : end, &end, 10);
+        text = *end ? end + 1 : end;
+    }
+    return count;
+}
+
+static int dump_rows(struct df_parquet_file *file, const struct arguments *arguments, struct df_budget *budget,
+                     struct df_error *error)
 {
     static uint32_t columns[COLUMNS_MAX];
+    static struct df_parquet_rows wanted[WANTED_MAX];
     uint32_t count;
-    if (choose_columns(file, names, columns, &count, error) < 0)
+    if (choose_columns(file, arguments->columns, columns, &count, error) < 0)
         return -1;
     struct df_parquet_scan_options options = {
         .columns = columns,
@@ -197,6 +216,8 @@ static int dump_rows(struct df_parquet_file *file, const char *names, struct df_
         .row_group_end = df_parquet_row_group_count(file),
         .budget = budget,
         .deadline = df_deadline_never(),
+        .wanted = arguments->wanted ? wanted : NULL,
+        .wanted_count = arguments->wanted ? parse_wanted(arguments->wanted, wanted) : 0,
     };
     struct df_parquet_scan *scan;
     if (df_parquet_scan_open(&scan, file, &options, error) < 0)
@@ -209,6 +230,8 @@ static int dump_rows(struct df_parquet_file *file, const char *names, struct df_
         put_rows(&out, file, columns, count, vectors, rows);
     flush(&out);
     df_buf_dispose(&out);
+    if (result == 0 && arguments->wanted)
+        fprintf(stderr, "bytes read: %" PRIu64 "\n", df_parquet_scan_bytes_read(scan));
     df_parquet_scan_close(scan);
     return result;
 }
@@ -317,7 +340,7 @@ static int dump(const struct arguments *arguments, struct df_error *error)
     if (result == 0 && arguments->schema)
         dump_schema(file);
     else if (result == 0)
-        result = dump_rows(file, arguments->columns, &budget, error);
+        result = dump_rows(file, arguments, &budget, error);
     df_parquet_file_close(file);
     df_store_free(store);
     return result;
@@ -554,6 +577,8 @@ static bool take_option(struct arguments *arguments, const char *name, const cha
         arguments->columns = value;
     else if (value && strcmp(name, "--codec") == 0)
         arguments->codec = value;
+    else if (value && strcmp(name, "--wanted") == 0)
+        arguments->wanted = value;
     else
         return false;
     return true;

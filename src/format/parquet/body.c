@@ -150,6 +150,8 @@ static int take_data_page(struct df_parquet_reader *reader, const struct df_parq
         return df_parquet_reader_fail(reader, error, DF_ERROR_CORRUPT,
                                       "it has %u values, only %llu are left in its row group", page->value_count,
                                       (unsigned long long)reader->values_left);
+    if (!df_parquet_reader_fits_index(reader, page->value_count))
+        return corrupt(reader, error, "its offset index says that it has another number of rows");
     struct df_slice values = {0};
     int split = page->type == DF_PARQUET_DATA_PAGE_V2 ? split_page_v2(reader, page, data, &values, error)
                                                       : split_page_v1(reader, page, data, &values, error);

@@ -146,10 +146,29 @@ const char *df_parquet_codec_decompress(int32_t codec, struct df_slice compresse
     }
 }
 
+static void compress_zstd(struct df_slice bytes, struct df_buf *out)
+{
+    size_t size = ZSTD_compressBound(bytes.size);
+    size_t before = out->size;
+    uint8_t *place = df_buf_extend(out, size);
+    if (!place)
+        return;
+    size = ZSTD_compress(place, size, bytes.data ? (const void *)bytes.data : "", bytes.size, ZSTD_CLEVEL_DEFAULT);
+    if (ZSTD_isError(size)) {
+        out->failed = true; /* there is room enough: it had no memory */
+        size = 0;
+    }
+    out->size = before + size;
+}
+
 void df_parquet_codec_compress(enum df_parquet_codec codec, struct df_slice bytes, struct df_buf *out)
 {
     if (codec == DF_PARQUET_UNCOMPRESSED) {
         df_buf_put_slice(out, bytes);
+        return;
+    }
+    if (codec == DF_PARQUET_ZSTD) {
+        compress_zstd(bytes, out);
         return;
     }
     size_t size = snappy_max_compressed_length(bytes.size);

@@ -16,7 +16,8 @@ const char *df_parquet_codec_verify(int32_t codec, struct df_slice compressed, s
  * corrupt or exhausted. Not for UNCOMPRESSED: nothing to do there. */
 const char *df_parquet_codec_decompress(int32_t codec, struct df_slice compressed, uint8_t *to,
                                         size_t uncompressed_bytes, enum df_error_kind *kind);
-/* Appends the compressed bytes; a failure sticks in `out`. */
+/* Appends the compressed bytes, always the same for the same bytes; a failure
+ * sticks in `out`. */
 void df_parquet_codec_compress(enum df_parquet_codec codec, struct df_slice bytes, struct df_buf *out);
 
 #endif

@@ -97,12 +97,14 @@ void df_parquet_reader_dispose(struct df_parquet_reader *reader)
                                            &list->levels};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         df_parquet_buffer_dispose(buffers[i], reader->budget);
+    df_parquet_index_dispose(&reader->index);
     df_parquet_memory_dispose(&list->carried_bytes);
 }
 
 void df_parquet_reader_begin(struct df_parquet_reader *reader, uint32_t row_group, uint32_t column)
 {
     const struct df_parquet_chunk *chunk = &reader->file->footer.row_groups[row_group].chunks[column];
+    reader->chunk = chunk;
     reader->codec = chunk->codec;
     reader->row_group = row_group;
     reader->page_index = 0;
@@ -111,6 +113,9 @@ void df_parquet_reader_begin(struct df_parquet_reader *reader, uint32_t row_grou
     reader->next_offset = chunk->offset;
     reader->chunk_end = chunk->offset + chunk->size_bytes;
     reader->dictionary.present = false;
+    df_parquet_index_dispose(&reader->index);
+    reader->row_at = reader->rows_to_drop = reader->fetch_end = 0;
+    reader->jump = false;
     reader->list.row_at = reader->list.row_count = reader->list.element_count = reader->list.null_count = 0;
     reader->list.carried = 0;
     reader->list.open = false;
@@ -151,6 +156,11 @@ int df_parquet_reader_prepare(struct df_parquet_reader *reader, struct df_read_i
         aim = (size_t)left;
     slide_window(reader);
     size_t have = reader->size;
+    /* Before a jump only the dictionary is wanted. */
+    uint64_t end = reader->jump ? reader->index.pages[0].offset : reader->fetch_end;
+    uint64_t ahead = end > reader->next_offset ? have + (end - reader->next_offset) : left;
+    if (aim > ahead)
+        aim = ahead > reader->want_bytes ? (size_t)ahead : reader->want_bytes;
     assert(reader->want_bytes > have && reader->want_bytes <= left);
     if (!df_parquet_buffer_ensure(&reader->window, reader->budget, aim, have, READ_AHEAD_PERCENT) &&
         !df_parquet_buffer_ensure(&reader->window, reader->budget, reader->want_bytes, have, 100))
@@ -229,6 +239,8 @@ static int advance_one(struct df_parquet_reader *reader, struct df_error *error)
 int df_parquet_reader_advance_page(struct df_parquet_reader *reader, struct df_error *error)
 {
     while (reader->page_left == 0) {
+        if (reader->jump && df_parquet_reader_jump(reader, error) < 0)
+            return -1;
         int result = advance_one(reader, error);
         if (result <= 0)
             return result;
@@ -238,10 +250,26 @@ int df_parquet_reader_advance_page(struct df_parquet_reader *reader, struct df_e
     return 1;
 }
 
-int df_parquet_reader_advance(struct df_parquet_reader *reader, struct df_error *error)
+static int advance_any(struct df_parquet_reader *reader, struct df_error *error)
 {
     return reader->leaf->repetition_max > 0 ? df_parquet_reader_advance_list(reader, error)
                                             : df_parquet_reader_advance_page(reader, error);
+}
+
+int df_parquet_reader_advance(struct df_parquet_reader *reader, struct df_error *error)
+{
+    for (;;) {
+        int result = advance_any(reader, error);
+        if (result <= 0 || reader->rows_to_drop == 0)
+            return result;
+        struct df_vector dropped;
+        uint64_t rows = df_parquet_reader_rows_ready(reader);
+        rows = rows < reader->rows_to_drop ? rows : reader->rows_to_drop;
+        rows = rows < DF_PARQUET_BATCH_ROWS ? rows : DF_PARQUET_BATCH_ROWS;
+        if (df_parquet_reader_decode(reader, (uint32_t)rows, &dropped, error) < 0)
+            return -1;
+        reader->rows_to_drop -= rows;
+    }
 }
 
 /* ---- rows ---- */
@@ -266,6 +294,7 @@ int df_parquet_reader_decode(struct df_parquet_reader *reader, uint32_t rows, st
                              struct df_error *error)
 {
     assert(rows <= df_parquet_reader_rows_ready(reader) && rows <= DF_PARQUET_BATCH_ROWS);
+    reader->row_at += rows;
     if (reader->leaf->repetition_max == 0)
         return df_parquet_reader_decode_flat(reader, rows, vector, error);
     df_parquet_reader_decode_list(reader, rows, vector);

@@ -12,6 +12,7 @@
 #define DF_FORMAT_PARQUET_COLUMN_H
 
 #include "format/parquet/file.h"
+#include "format/parquet/index.h"
 #include "format/parquet/levels.h"
 #include "format/parquet/list.h"
 #include "format/parquet/page.h"
@@ -21,6 +22,7 @@ struct df_parquet_reader {
     const struct df_parquet_file *file;
     const struct df_parquet_column *column;
     const struct df_parquet_leaf *leaf;
+    const struct df_parquet_chunk *chunk;
     struct df_budget *budget;
     uint64_t *serial; /* the scan's count of dictionaries */
 
@@ -31,6 +33,14 @@ struct df_parquet_reader {
     uint64_t values_left; /* in pages after the current one; nulls count */
     uint64_t chunk_end;   /* in the file */
     struct df_parquet_dictionary dictionary;
+
+    /* Rows that are not wanted (seek.c). */
+    uint64_t row_at;               /* the next row that decode gives or drops, in the row group */
+    uint64_t rows_to_drop;         /* before rows are ready */
+    struct df_parquet_index index; /* of the chunk, when rows are skipped; without pages: none */
+    bool jump;                     /* to page jump_page of the index, when the dictionary was read */
+    uint32_t jump_page;
+    uint64_t fetch_end; /* reading ahead ends here in the file; 0: at the chunk's end */
 
     /* The window: bytes [at, size) of it are not read yet; behind them the file goes on at next_offset. */
     struct df_parquet_buffer window;
@@ -57,6 +67,12 @@ void df_parquet_reader_dispose(struct df_parquet_reader *reader);
 
 /* Turns to a row group's chunk. */
 void df_parquet_reader_begin(struct df_parquet_reader *reader, uint32_t row_group, uint32_t column);
+
+/* After begin: reads the offset index, if there is one, so that seek need not read all pages. */
+int df_parquet_reader_load_index(struct df_parquet_reader *reader, uint32_t column,
+                                 const struct df_parquet_reading *reading, struct df_error *error);
+/* The next rows that are ready are [begin, end) of the row group; none before them will be asked for. */
+void df_parquet_reader_seek(struct df_parquet_reader *reader, uint64_t begin, uint64_t end);
 
 /* 1: rows are ready; 0: bytes must be fetched; -1: corrupt, unsupported or exhausted. */
 int df_parquet_reader_advance(struct df_parquet_reader *reader, struct df_error *error);
@@ -91,6 +107,10 @@ int df_parquet_reader_advance_list(struct df_parquet_reader *reader, struct df_e
 void df_parquet_reader_decode_list(struct df_parquet_reader *reader, uint32_t rows, struct df_vector *vector);
 /* After the last value of a page: nothing may be left over. */
 int df_parquet_reader_end_page(struct df_parquet_reader *reader, struct df_error *error);
+/* seek.c: whether a data page has the rows that the index says; true without one. */
+bool df_parquet_reader_fits_index(const struct df_parquet_reader *reader, uint32_t value_count);
+/* seek.c: turns to the page that seek chose. 1, 0 when the dictionary must be read before, or -1. */
+int df_parquet_reader_jump(struct df_parquet_reader *reader, struct df_error *error);
 /* Sets the array of a vector by its kind. */
 void df_vector_set_values(struct df_vector *vector, const void *values);
 /* Moves n packed elements to the rows that have one, from the last on, so that none is overwritten before it is moved.

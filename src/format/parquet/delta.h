@@ -8,7 +8,7 @@
 #ifndef DF_FORMAT_PARQUET_DELTA_H
 #define DF_FORMAT_PARQUET_DELTA_H
 
-#include "base/slice.h"
+#include "base/buf.h"
 
 struct df_delta {
     const uint8_t *at, *end; /* behind the current miniblock */
@@ -32,6 +32,10 @@ struct df_delta {
 bool df_delta_init(struct df_delta *delta, struct df_slice bytes, uint64_t values_max);
 /* The next n values; false when there are fewer, or their bytes end. */
 bool df_delta_take(struct df_delta *delta, int64_t *out, size_t n);
+
+/* Appends n numbers of width_bytes bytes each (4 or 8), little-endian, as they lie in PLAIN; a failure sticks in
+ * `out`. */
+void df_delta_put(struct df_buf *out, const uint8_t *plain, size_t n, size_t width_bytes);
 
 /* The same numbers as of a 32-bit column: wrapped there, and widened with their sign or with zeros. */
 void df_delta_wrap_int32s(int64_t *values, size_t n);

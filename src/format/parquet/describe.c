@@ -44,9 +44,9 @@ struct df_parquet_chunk_description df_parquet_describe_chunk(const struct df_pa
                                                  .codec = df_parquet_codec_text(chunk->codec),
                                                  .encodings = chunk->encodings,
                                                  .dictionary = chunk->dictionary,
-                                                 .column_index = chunk->column_index,
-                                                 .offset_index = chunk->offset_index,
-                                                 .bloom_filter = chunk->bloom_filter,
+                                                 .column_index = chunk->column_index.offset > 0,
+                                                 .offset_index = chunk->offset_index.offset > 0,
+                                                 .bloom_filter = chunk->bloom_filter.offset > 0,
                                                  .unsupported = chunk->unsupported};
 }
 

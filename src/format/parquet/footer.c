@@ -46,7 +46,7 @@ struct chunk_fields {
     int64_t value_count, size_bytes, unpacked_bytes, data_offset, dictionary_offset;
     int32_t type, codec;
     uint32_t encodings;
-    bool column_index, offset_index, bloom_filter;
+    struct df_parquet_place column_index, offset_index, bloom_filter;
     unsigned seen; /* bit n: field n of ColumnMetaData */
     bool encrypted, elsewhere, has_meta;
     const char *unsupported;
@@ -107,7 +107,10 @@ static void take_column_meta(struct df_thrift_reader *reader, const struct df_th
             df_parquet_take_statistics(reader, &field, &chunk->statistics);
             break;
         case 14:
-            chunk->bloom_filter = df_thrift_take_i64(reader, &field) > 0;
+            chunk->bloom_filter.offset = df_thrift_take_i64(reader, &field);
+            break;
+        case 15:
+            chunk->bloom_filter.size_bytes = df_thrift_take_i32(reader, &field);
             break;
         default:
             df_thrift_skip(reader, &field);
@@ -128,10 +131,16 @@ static void take_chunk_fields(struct df_thrift_reader *reader, struct chunk_fiel
             take_column_meta(reader, &field, chunk);
             break;
         case 4:
-            chunk->offset_index = df_thrift_take_i64(reader, &field) > 0;
+            chunk->offset_index.offset = df_thrift_take_i64(reader, &field);
+            break;
+        case 5:
+            chunk->offset_index.size_bytes = df_thrift_take_i32(reader, &field);
             break;
         case 6:
-            chunk->column_index = df_thrift_take_i64(reader, &field) > 0;
+            chunk->column_index.offset = df_thrift_take_i64(reader, &field);
+            break;
+        case 7:
+            chunk->column_index.size_bytes = df_thrift_take_i32(reader, &field);
             break;
         case 8:
         case 9:
@@ -328,6 +337,7 @@ static int take_metadata(struct df_parquet_decoder *decoder, const struct df_thr
 /* Bounds in an order that is not the type's own are none that we understand. */
 static void forget_bounds(struct df_parquet_footer *footer, uint32_t column)
 {
+    footer->leaves[column].order_unknown = true;
     for (uint32_t i = 0; i < footer->row_group_count; i++)
         footer->row_groups[i].chunks[column].bounds.known = false;
 }

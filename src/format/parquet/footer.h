@@ -8,16 +8,23 @@
 #include "format/parquet/logical.h"
 #include "format/parquet/memory.h"
 
+/* Where something lies in the file; offset 0: nowhere. */
+struct df_parquet_place {
+    int64_t offset, size_bytes; /* size 0: it is not told */
+};
+
 struct df_parquet_chunk {
     uint64_t offset;      /* of its first page, in the file */
     uint64_t size_bytes;  /* of all its pages with their headers */
     uint64_t value_count; /* with nulls */
     int32_t codec;
     const char *unsupported; /* NULL, or the feature that stands in the way of reading it */
-    /* For describe.h only. */
+    /* For describe.h only, and the places for index.h. */
     uint64_t unpacked_bytes;
     uint32_t encodings; /* bit n: encoding n */
-    bool dictionary, column_index, offset_index, bloom_filter;
+    bool dictionary;
+    /* As the footer says it: nothing of this is checked before it is used (index.c). */
+    struct df_parquet_place column_index, offset_index, bloom_filter;
     struct df_parquet_bounds bounds;
 };
 

@@ -69,6 +69,7 @@ struct df_parquet_leaf {
     uint8_t repetition_max;     /* 0: flat, 1: a list */
     uint8_t element_definition; /* of a list: an element from this level on; one below is the empty list */
     bool always_null;           /* DF_TYPE_NULL */
+    bool order_unknown;         /* bounds of it are in an order that is not that of its type */
 };
 
 /* Type, meaning, kind and conversion of a leaf of this physical type. NULL, or the feature that stands in the way. */

@@ -43,8 +43,8 @@ enum df_parquet_meaning {
 };
 
 struct df_parquet_column {
-    /* Path with dots: "a.b" for a field of a struct. A list of primitives has the name of the list itself ("tags"), not
-     * of its inner nodes ("tags.list.element"). */
+    /* Path with dots: "a.b" for a field of a struct. A list of primitives has the name of the list itself ("tags"),
+     * not of its inner nodes ("tags.list.element"). */
     const char *name;
     enum df_parquet_physical physical;
     enum df_parquet_meaning meaning;
@@ -113,6 +113,12 @@ const char *df_parquet_metadata(const struct df_parquet_file *file, const char *
  * group: bytes are fetched through a window per column, and a page is decoded as far as a batch needs it. */
 struct df_parquet_scan;
 
+/* Rows [begin, end) of a row group, counted from its first. */
+struct df_parquet_rows {
+    uint32_t row_group;
+    uint64_t begin, end;
+};
+
 struct df_parquet_scan_options {
     const uint32_t *columns; /* indexes of leaf columns; the vectors come in this order */
     uint32_t column_count;   /* may be 0: only row counts come */
@@ -120,6 +126,10 @@ struct df_parquet_scan_options {
     struct df_budget *budget;
     struct df_deadline deadline;
     const atomic_bool *cancelled;
+    /* NULL: all rows. Else only these, in ascending order and disjoint: row groups without any are not touched, and of
+     * flat columns with an offset index no page is read whose rows are all unwanted. */
+    const struct df_parquet_rows *wanted;
+    uint32_t wanted_count;
 };
 
 enum {
@@ -150,7 +160,23 @@ struct df_parquet_key_value {
     const char *key, *value;
 };
 
-enum df_parquet_codec { DF_PARQUET_UNCOMPRESSED = 0, DF_PARQUET_SNAPPY = 1 };
+/* What else can be said of a column that is written. */
+struct df_parquet_write_more {
+    bool delta;        /* integers, dates, times: DELTA_BINARY_PACKED instead of PLAIN, after a dictionary too */
+    bool bloom_filter; /* of all but booleans; one false answer in a hundred, at most 8 MiB */
+};
+
+/* Says that the rows of every row group are in this order; nothing is sorted here. */
+struct df_parquet_sorting_column {
+    uint32_t column;
+    bool descending, nulls_first;
+};
+
+enum df_parquet_codec {
+    DF_PARQUET_UNCOMPRESSED = 0, /* numbers as in parquet.thrift */
+    DF_PARQUET_SNAPPY = 1,
+    DF_PARQUET_ZSTD = 6,
+};
 
 struct df_parquet_write_options {
     const struct df_parquet_write_column *columns;
@@ -160,6 +186,11 @@ struct df_parquet_write_options {
     uint32_t page_bytes;                         /* 0: 1 MiB before compression */
     const struct df_parquet_key_value *metadata; /* "dayfly.groups" = "whole" says that each user is in one file */
     uint32_t metadata_count;
+    bool pages_v2;                            /* data pages of version 2 */
+    bool no_indexes;                          /* without column and offset indexes */
+    const struct df_parquet_write_more *more; /* NULL, or one per column */
+    const struct df_parquet_sorting_column *sorting;
+    uint32_t sorting_count;
 };
 
 /* Where the bytes go, in order. */
@@ -168,8 +199,8 @@ typedef int df_parquet_sink_fn(void *ctx, struct df_slice piece, struct df_error
 struct df_parquet_writer;
 int df_parquet_writer_open(struct df_parquet_writer **writer, const struct df_parquet_write_options *options,
                            df_parquet_sink_fn *sink, void *ctx, struct df_error *error);
-/* Rows of all columns; kinds as a scan would give them (BYTES, or CODES with a dictionary of bytes). The same rows and
- * options give the same bytes, however the rows are cut into calls. */
+/* Rows of all columns; kinds as a scan would give them (BYTES, or CODES with a dictionary of bytes). The same rows
+ * and options give the same bytes, however the rows are cut into calls. */
 int df_parquet_writer_put(struct df_parquet_writer *writer, const struct df_vector *vectors, uint32_t rows,
                           struct df_error *error);
 int df_parquet_writer_finish(struct df_parquet_writer *writer, struct df_error *error); /* writes the footer */

@@ -10,7 +10,10 @@ struct df_parquet_scan {
     struct df_deadline deadline;
     const atomic_bool *cancelled;
     uint32_t row_group, row_group_end; /* the next one, and behind the last */
-    uint64_t rows_left;                /* of the current row group */
+    uint64_t rows_left;                /* of the current row group, or of its rows [row_at, end) that are wanted */
+    uint64_t row_at;                   /* of the current row group: behind the last batch */
+    struct df_parquet_rows *wanted;    /* owned; NULL: all rows are */
+    uint32_t wanted_count, wanted_at;  /* the next one */
     uint64_t serial;                   /* of the last dictionary */
     uint64_t bytes_read;
     struct df_error failure; /* sticks */
@@ -80,6 +83,39 @@ static int make_arrays(struct df_parquet_scan *scan, const struct df_parquet_sca
     return 0;
 }
 
+/* Ascending and disjoint, as rows come in the order of the file. */
+static int check_wanted_rows(const struct df_parquet_scan *scan, const struct df_parquet_scan_options *options,
+                             struct df_error *error)
+{
+    for (uint32_t i = 0; i < options->wanted_count; i++) {
+        const struct df_parquet_rows *rows = &options->wanted[i], *before = i > 0 ? rows - 1 : NULL;
+        bool placed = rows->row_group >= options->row_group_begin && rows->row_group < options->row_group_end &&
+                      rows->begin < rows->end && rows->end <= scan->file->footer.row_groups[rows->row_group].row_count;
+        if (!placed || (before && (before->row_group > rows->row_group ||
+                                   (before->row_group == rows->row_group && before->end > rows->begin))))
+            return df_error_set(error, DF_ERROR_INVALID,
+                                "%s: rows %llu to %llu of row group %u are wanted: they are not there, or not in order",
+                                scan->file->uri, (unsigned long long)rows->begin, (unsigned long long)rows->end,
+                                rows->row_group);
+    }
+    return 0;
+}
+
+static int copy_wanted(struct df_parquet_scan *scan, const struct df_parquet_scan_options *options,
+                       struct df_error *error)
+{
+    if (!options->wanted)
+        return 0;
+    if (check_wanted_rows(scan, options, error) < 0)
+        return -1;
+    scan->wanted = calloc(options->wanted_count ? options->wanted_count : 1, sizeof *scan->wanted);
+    if (!scan->wanted)
+        return df_error_no_memory(error, "while scanning a Parquet file");
+    for (uint32_t i = 0; i < options->wanted_count; i++)
+        scan->wanted[scan->wanted_count++] = options->wanted[i];
+    return 0;
+}
+
 int df_parquet_scan_open(struct df_parquet_scan **scan, struct df_parquet_file *file,
                          const struct df_parquet_scan_options *options, struct df_error *error)
 {
@@ -98,7 +134,7 @@ int df_parquet_scan_open(struct df_parquet_scan **scan, struct df_parquet_file *
     made->row_group = options->row_group_begin;
     made->row_group_end = options->row_group_end;
     made->column_count = options->column_count;
-    if (make_arrays(made, options, error) < 0) {
+    if (make_arrays(made, options, error) < 0 || copy_wanted(made, options, error) < 0) {
         df_parquet_scan_close(made);
         return -1;
     }
@@ -117,6 +153,7 @@ void df_parquet_scan_close(struct df_parquet_scan *scan)
     free(scan->vectors);
     free(scan->items);
     free(scan->fetching);
+    free(scan->wanted);
     free(scan);
 }
 
@@ -134,18 +171,61 @@ static int check_wanted(const struct df_parquet_scan *scan, struct df_error *err
     return 0;
 }
 
-/* Turns to the next row group that has rows; false at the end. */
-static bool begin_row_group(struct df_parquet_scan *scan)
+static void begin_readers(struct df_parquet_scan *scan, uint32_t group)
+{
+    scan->row_group = group + 1;
+    scan->row_at = 0;
+    for (uint32_t i = 0; i < scan->column_count; i++)
+        df_parquet_reader_begin(&scan->readers[i], group, scan->columns[i]);
+}
+
+/* Turns to the next row group that has rows: 0 at the end. */
+static int begin_row_group(struct df_parquet_scan *scan)
 {
     while (scan->rows_left == 0) {
         if (scan->row_group == scan->row_group_end)
-            return false;
+            return 0;
         uint32_t group = scan->row_group++;
         scan->rows_left = scan->file->footer.row_groups[group].row_count;
-        for (uint32_t i = 0; i < scan->column_count && scan->rows_left > 0; i++)
-            df_parquet_reader_begin(&scan->readers[i], group, scan->columns[i]);
+        if (scan->rows_left > 0)
+            begin_readers(scan, group);
     }
-    return true;
+    return 1;
+}
+
+/* Turns to the next rows that are wanted: 0 at the end. */
+static int begin_wanted(struct df_parquet_scan *scan, struct df_error *error)
+{
+    if (scan->rows_left > 0)
+        return 1;
+    if (scan->wanted_at == scan->wanted_count)
+        return 0;
+    const struct df_parquet_rows *rows = &scan->wanted[scan->wanted_at++];
+    const struct df_parquet_reading reading = {
+        .budget = scan->budget, .deadline = scan->deadline, .cancelled = scan->cancelled};
+    bool begins = scan->wanted_at == 1 || rows->row_group != rows[-1].row_group;
+    if (begins)
+        begin_readers(scan, rows->row_group);
+    for (uint32_t i = 0; i < scan->column_count; i++) {
+        struct df_parquet_reader *reader = &scan->readers[i];
+        if (begins && df_parquet_reader_load_index(reader, scan->columns[i], &reading, error) < 0)
+            return -1;
+        df_parquet_reader_seek(reader, rows->begin, rows->end);
+    }
+    scan->row_at = rows->begin;
+    scan->rows_left = rows->end - rows->begin;
+    return 1;
+}
+
+/* When the last row of a row group was read. */
+static int end_readers(const struct df_parquet_scan *scan, struct df_error *error)
+{
+    if (scan->rows_left > 0 || scan->row_at < scan->file->footer.row_groups[scan->row_group - 1].row_count)
+        return 0;
+    for (uint32_t i = 0; i < scan->column_count; i++)
+        if (df_parquet_reader_end(&scan->readers[i], error) < 0)
+            return -1;
+    return 0;
 }
 
 static int feed(void *ctx, size_t item, uint64_t offset, struct df_slice piece, struct df_error *error)
@@ -202,8 +282,9 @@ static int next_batch(struct df_parquet_scan *scan, uint32_t *rows, struct df_er
 {
     if (check_wanted(scan, error) < 0)
         return -1;
-    if (!begin_row_group(scan))
-        return 0;
+    int begun = scan->wanted ? begin_wanted(scan, error) : begin_row_group(scan);
+    if (begun <= 0)
+        return begun;
     if (load_pages(scan, error) < 0)
         return -1;
     uint32_t count = batch_rows(scan);
@@ -211,9 +292,9 @@ static int next_batch(struct df_parquet_scan *scan, uint32_t *rows, struct df_er
         if (df_parquet_reader_decode(&scan->readers[i], count, &scan->vectors[i], error) < 0)
             return -1;
     scan->rows_left -= count;
-    for (uint32_t i = 0; i < scan->column_count && scan->rows_left == 0; i++)
-        if (df_parquet_reader_end(&scan->readers[i], error) < 0)
-            return -1;
+    scan->row_at += count;
+    if (end_readers(scan, error) < 0)
+        return -1;
     *rows = count;
     return 1;
 }

@@ -124,6 +124,22 @@ int32_t df_thrift_take_element_i32(struct df_thrift_reader *reader)
     return narrow(reader, take_zigzag(reader));
 }
 
+int64_t df_thrift_take_element_i64(struct df_thrift_reader *reader)
+{
+    return take_zigzag(reader);
+}
+
+/* Writers disagree on what stands for false: 0, or the type's own 2. */
+bool df_thrift_take_element_bool(struct df_thrift_reader *reader)
+{
+    return take_u8(reader) == DF_THRIFT_TRUE;
+}
+
+struct df_slice df_thrift_take_element_binary(struct df_thrift_reader *reader)
+{
+    return take_bytes(reader, take_varint(reader));
+}
+
 bool df_thrift_take_bool(struct df_thrift_reader *reader, const struct df_thrift_field *field)
 {
     if (field->type != DF_THRIFT_TRUE && field->type != DF_THRIFT_FALSE)
@@ -169,7 +185,8 @@ uint32_t df_thrift_take_list(struct df_thrift_reader *reader, const struct df_th
     uint64_t count = take_list_head(reader, &type);
     if (reader->problem)
         return 0;
-    if (count > 0 && type != element_type) {
+    bool bools = element_type == DF_THRIFT_TRUE && type == DF_THRIFT_FALSE; /* both are written for lists of them */
+    if (count > 0 && type != element_type && !bools) {
         df_thrift_fail(reader, "a list has elements of another type than it should");
         return 0;
     }
@@ -356,6 +373,16 @@ void df_thrift_put_list(struct df_thrift_writer *writer, int32_t id, enum df_thr
 void df_thrift_put_element_i32(struct df_thrift_writer *writer, int32_t value)
 {
     put_zigzag(writer->out, value);
+}
+
+void df_thrift_put_element_i64(struct df_thrift_writer *writer, int64_t value)
+{
+    put_zigzag(writer->out, value);
+}
+
+void df_thrift_put_element_bool(struct df_thrift_writer *writer, bool value)
+{
+    df_buf_put_u8(writer->out, value ? DF_THRIFT_TRUE : DF_THRIFT_FALSE);
 }
 
 void df_thrift_put_element_binary(struct df_thrift_writer *writer, struct df_slice value)

@@ -1,7 +1,7 @@
 /* Thrift's compact protocol, as far as Parquet's footer and page headers need it: reading untrusted bytes, and writing.
  *
- * A reader's failure sticks: every later take gives 0 and `problem` says what was wrong first, so that a decoder checks
- * once per struct. `cut` tells "more bytes would help" from "broken". Thread: one at a time. */
+ * A reader's failure sticks: every later take gives 0 and `problem` says what was wrong first, so that a decoder
+ * checks once per struct. `cut` tells "more bytes would help" from "broken". Thread: one at a time. */
 #ifndef DF_FORMAT_PARQUET_THRIFT_H
 #define DF_FORMAT_PARQUET_THRIFT_H
 
@@ -52,11 +52,14 @@ bool df_thrift_take_bool(struct df_thrift_reader *reader, const struct df_thrift
 struct df_slice df_thrift_take_binary(struct df_thrift_reader *reader, const struct df_thrift_field *field);
 /* Before the fields of a struct are read. */
 bool df_thrift_enter_struct(struct df_thrift_reader *reader, const struct df_thrift_field *field);
-/* Number of elements, each of `element_type` and of at least element_bytes bytes: a count that cannot fit into what is
- * left fails here, before anybody allocates for it. */
+/* Number of elements, each of `element_type` and of at least element_bytes bytes: a count that cannot fit into what
+ * is left fails here, before anybody allocates for it. */
 uint32_t df_thrift_take_list(struct df_thrift_reader *reader, const struct df_thrift_field *field,
                              enum df_thrift_type element_type, size_t element_bytes);
 int32_t df_thrift_take_element_i32(struct df_thrift_reader *reader);
+int64_t df_thrift_take_element_i64(struct df_thrift_reader *reader);
+bool df_thrift_take_element_bool(struct df_thrift_reader *reader);
+struct df_slice df_thrift_take_element_binary(struct df_thrift_reader *reader);
 void df_thrift_skip(struct df_thrift_reader *reader, const struct df_thrift_field *field);
 
 /* ---- writing ---- */
@@ -80,6 +83,8 @@ void df_thrift_begin_struct(struct df_thrift_writer *writer, int32_t id);
 void df_thrift_put_list(struct df_thrift_writer *writer, int32_t id, enum df_thrift_type type, uint32_t count);
 void df_thrift_begin_element(struct df_thrift_writer *writer); /* a struct in a list */
 void df_thrift_put_element_i32(struct df_thrift_writer *writer, int32_t value);
+void df_thrift_put_element_i64(struct df_thrift_writer *writer, int64_t value);
+void df_thrift_put_element_bool(struct df_thrift_writer *writer, bool value); /* the list's type is DF_THRIFT_TRUE */
 void df_thrift_put_element_binary(struct df_thrift_writer *writer, struct df_slice value);
 void df_thrift_end_struct(struct df_thrift_writer *writer); /* also of an element, and of the outermost */
 

@@ -20,11 +20,19 @@ struct df_parquet_writer {
     uint32_t column_count;                 /* initialised */
     struct df_parquet_key_value *metadata; /* owned, with its texts */
     uint32_t metadata_count;
+    struct df_parquet_sorting_column *sorting; /* owned */
+    uint32_t sorting_count;
+    bool no_indexes;
     struct df_buf chunks;     /* struct df_write_chunk, column_count per finished row group */
     struct df_buf row_counts; /* uint64_t per finished row group */
     uint32_t row_group_count;
     bool failed, finished;
 };
+
+static struct df_write_chunk *all_chunks(const struct df_parquet_writer *writer)
+{
+    return (struct df_write_chunk *)(void *)writer->chunks.data;
+}
 
 static int put_bytes(struct df_parquet_writer *writer, struct df_slice bytes, struct df_error *error)
 {
@@ -48,6 +56,15 @@ static int check_options(const struct df_parquet_write_options *options, struct 
     if (options->page_bytes > PAGE_BYTES_MAX)
         return df_error_set(error, DF_ERROR_INVALID, "pages of %u bytes are too large, at most %d are written",
                             options->page_bytes, PAGE_BYTES_MAX);
+    if (options->codec != DF_PARQUET_UNCOMPRESSED && options->codec != DF_PARQUET_SNAPPY &&
+        options->codec != DF_PARQUET_ZSTD)
+        return df_error_set(error, DF_ERROR_INVALID, "codec %d is not written, expected none, snappy or zstd",
+                            (int)options->codec);
+    for (uint32_t i = 0; i < options->sorting_count; i++)
+        if (options->sorting[i].column >= options->column_count)
+            return df_error_set(error, DF_ERROR_INVALID,
+                                "rows are said to be sorted by column %u, there are %u columns",
+                                options->sorting[i].column, options->column_count);
     for (uint32_t i = 0; i < options->column_count; i++) {
         const struct df_parquet_write_column *column = &options->columns[i];
         struct df_write_type written;
@@ -74,15 +91,25 @@ static int copy_metadata(struct df_parquet_writer *writer, const struct df_parqu
     return 0;
 }
 
+static int copy_sorting(struct df_parquet_writer *writer, const struct df_parquet_write_options *options)
+{
+    writer->sorting = calloc(options->sorting_count ? options->sorting_count : 1, sizeof *writer->sorting);
+    if (!writer->sorting)
+        return -1;
+    for (uint32_t i = 0; i < options->sorting_count; i++)
+        writer->sorting[writer->sorting_count++] = options->sorting[i];
+    return 0;
+}
+
 static int open_columns(struct df_parquet_writer *writer, const struct df_parquet_write_options *options,
                         struct df_error *error)
 {
     uint32_t page_bytes = options->page_bytes ? options->page_bytes : DEFAULT_PAGE_BYTES;
     writer->columns = calloc(options->column_count ? options->column_count : 1, sizeof *writer->columns);
-    if (!writer->columns || copy_metadata(writer, options) < 0)
+    if (!writer->columns || copy_metadata(writer, options) < 0 || copy_sorting(writer, options) < 0)
         return df_error_no_memory(error, "while opening a Parquet writer");
     for (uint32_t i = 0; i < options->column_count; i++) {
-        if (df_write_column_init(&writer->columns[i], &options->columns[i], options->codec, page_bytes, error) < 0)
+        if (df_write_column_init(&writer->columns[i], options, i, page_bytes, error) < 0)
             return -1;
         writer->column_count++;
     }
@@ -100,6 +127,7 @@ int df_parquet_writer_open(struct df_parquet_writer **writer, const struct df_pa
         return df_error_no_memory(error, "while opening a Parquet writer");
     made->sink = sink;
     made->sink_ctx = ctx;
+    made->no_indexes = options->no_indexes;
     made->row_group_limit = options->row_group_rows ? options->row_group_rows : DEFAULT_ROW_GROUP_ROWS;
     if (open_columns(made, options, error) < 0 || put_bytes(made, df_slice_text("PAR1"), error) < 0) {
         df_parquet_writer_close(made);
@@ -113,7 +141,7 @@ void df_parquet_writer_close(struct df_parquet_writer *writer)
 {
     if (!writer)
         return;
-    struct df_write_chunk *chunks = (struct df_write_chunk *)(void *)writer->chunks.data;
+    struct df_write_chunk *chunks = all_chunks(writer);
     for (size_t i = 0; i < writer->chunks.size / sizeof *chunks; i++)
         df_write_chunk_dispose(&chunks[i]);
     df_buf_dispose(&writer->chunks);
@@ -125,11 +153,36 @@ void df_parquet_writer_close(struct df_parquet_writer *writer)
         free((char *)(uintptr_t)writer->metadata[i].value);
     }
     free(writer->metadata);
+    free(writer->sorting);
     free(writer->columns);
     free(writer);
 }
 
 /* ---- writing ---- */
+
+/* To the sink; *place says where it went. */
+static int put_placed(struct df_parquet_writer *writer, const struct df_buf *bytes, struct df_write_place *place,
+                      struct df_error *error)
+{
+    if (df_buf_failed(bytes))
+        return df_error_no_memory(error, "while writing a Parquet file");
+    *place = (struct df_write_place){.offset = writer->position, .size_bytes = bytes->size};
+    return put_bytes(writer, df_buf_slice(bytes), error);
+}
+
+/* The filters of a row group follow its columns. */
+static int put_bloom_filters(struct df_parquet_writer *writer, struct df_error *error)
+{
+    struct df_write_chunk *chunks = all_chunks(writer) + (size_t)writer->row_group_count * writer->column_count;
+    for (uint32_t i = 0; i < writer->column_count; i++) {
+        if (chunks[i].bloom.size == 0)
+            continue;
+        if (put_placed(writer, &chunks[i].bloom, &chunks[i].bloom_filter, error) < 0)
+            return -1;
+        df_buf_dispose(&chunks[i].bloom);
+    }
+    return 0;
+}
 
 static int finish_row_group(struct df_parquet_writer *writer, struct df_error *error)
 {
@@ -147,6 +200,8 @@ static int finish_row_group(struct df_parquet_writer *writer, struct df_error *e
             return result < 0 ? -1 : df_error_no_memory(error, "while writing a Parquet file");
         }
     }
+    if (put_bloom_filters(writer, error) < 0)
+        return -1;
     df_buf_put_u64le(&writer->row_counts, writer->row_group_rows);
     if (df_buf_failed(&writer->row_counts))
         return df_error_no_memory(error, "while writing a Parquet file");
@@ -180,16 +235,41 @@ int df_parquet_writer_put(struct df_parquet_writer *writer, const struct df_vect
     return writer->failed ? -1 : 0;
 }
 
+/* Between the last row group and the footer: column indexes, then offset indexes. */
+static int put_indexes(struct df_parquet_writer *writer, struct df_error *error)
+{
+    struct df_write_chunk *chunks = all_chunks(writer);
+    size_t count = writer->no_indexes ? 0 : writer->chunks.size / sizeof *chunks;
+    struct df_buf out = {0};
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        if (!df_write_index_has_bounds(&chunks[i].index))
+            continue;
+        df_buf_clear(&out);
+        df_write_index_put_columns(&chunks[i].index, &out);
+        result = put_placed(writer, &out, &chunks[i].column_index, error);
+    }
+    for (size_t i = 0; i < count && result == 0; i++) {
+        df_buf_clear(&out);
+        df_write_index_put_offsets(&chunks[i].index, chunks[i].offset + chunks[i].dictionary_bytes, &out);
+        result = put_placed(writer, &out, &chunks[i].offset_index, error);
+    }
+    df_buf_dispose(&out);
+    return result;
+}
+
 static int write_footer(struct df_parquet_writer *writer, struct df_error *error)
 {
     struct df_write_footer footer = {
         .columns = writer->columns,
         .column_count = writer->column_count,
-        .chunks = (const struct df_write_chunk *)(const void *)writer->chunks.data,
+        .chunks = all_chunks(writer),
         .row_counts = (const uint64_t *)(const void *)writer->row_counts.data,
         .row_group_count = writer->row_group_count,
         .metadata = writer->metadata,
         .metadata_count = writer->metadata_count,
+        .sorting = writer->sorting,
+        .sorting_count = writer->sorting_count,
     };
     struct df_buf out = {0};
     df_write_footer_put(&footer, &out);
@@ -203,7 +283,7 @@ int df_parquet_writer_finish(struct df_parquet_writer *writer, struct df_error *
 {
     assert(!writer->failed && !writer->finished);
     writer->finished = true;
-    if (finish_row_group(writer, error) < 0)
+    if (finish_row_group(writer, error) < 0 || put_indexes(writer, error) < 0)
         return -1;
     return write_footer(writer, error);
 }

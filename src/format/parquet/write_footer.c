@@ -41,14 +41,15 @@ static void put_statistics(struct df_thrift_writer *writer, const struct df_writ
 
 static void put_encoding_stats(struct df_thrift_writer *writer, const struct df_write_chunk *chunk)
 {
+    enum df_parquet_page_type data = chunk->pages_v2 ? DF_PARQUET_DATA_PAGE_V2 : DF_PARQUET_DATA_PAGE;
     const struct {
         enum df_parquet_page_type type;
         enum df_parquet_encoding encoding;
         uint32_t count;
     } stats[] = {
         {DF_PARQUET_DICTIONARY_PAGE, DF_PARQUET_ENCODING_PLAIN, chunk->dictionary_bytes > 0},
-        {DF_PARQUET_DATA_PAGE, DF_PARQUET_ENCODING_RLE_DICTIONARY, chunk->dictionary_page_count},
-        {DF_PARQUET_DATA_PAGE, DF_PARQUET_ENCODING_PLAIN, chunk->plain_page_count},
+        {data, DF_PARQUET_ENCODING_RLE_DICTIONARY, chunk->dictionary_page_count},
+        {data, chunk->plain_encoding, chunk->plain_page_count},
     };
     uint32_t count = 0;
     for (size_t i = 0; i < 3; i++)
@@ -65,14 +66,30 @@ static void put_encoding_stats(struct df_thrift_writer *writer, const struct df_
     }
 }
 
+/* PLAIN is that of the dictionary page, too. */
 static void put_encodings(struct df_thrift_writer *writer, const struct df_write_chunk *chunk)
 {
     bool coded = chunk->dictionary_page_count > 0;
-    df_thrift_put_list(writer, 2, DF_THRIFT_I32, coded ? 3 : 2);
-    df_thrift_put_element_i32(writer, DF_PARQUET_ENCODING_PLAIN);
+    bool other = chunk->plain_encoding != DF_PARQUET_ENCODING_PLAIN && chunk->plain_page_count > 0;
+    bool plain = coded || !other;
+    df_thrift_put_list(writer, 2, DF_THRIFT_I32, 1u + plain + other + coded);
+    if (plain)
+        df_thrift_put_element_i32(writer, DF_PARQUET_ENCODING_PLAIN);
     df_thrift_put_element_i32(writer, DF_PARQUET_ENCODING_RLE);
+    if (other)
+        df_thrift_put_element_i32(writer, (int32_t)chunk->plain_encoding);
     if (coded)
         df_thrift_put_element_i32(writer, DF_PARQUET_ENCODING_RLE_DICTIONARY);
+}
+
+/* Fields for where something lies and how long it is; without anything where
+ * there is none. */
+static void put_place(struct df_thrift_writer *writer, int32_t id, const struct df_write_place *place)
+{
+    if (place->size_bytes == 0)
+        return;
+    df_thrift_put_i64(writer, id, (int64_t)place->offset);
+    df_thrift_put_i32(writer, id + 1, (int32_t)place->size_bytes);
 }
 
 static void put_chunk(struct df_thrift_writer *writer, const struct df_write_column *column,
@@ -94,8 +111,25 @@ static void put_chunk(struct df_thrift_writer *writer, const struct df_write_col
         df_thrift_put_i64(writer, 11, (int64_t)chunk->offset);
     put_statistics(writer, column, chunk);
     put_encoding_stats(writer, chunk);
+    put_place(writer, 14, &chunk->bloom_filter);
     df_thrift_end_struct(writer);
+    put_place(writer, 4, &chunk->offset_index);
+    put_place(writer, 6, &chunk->column_index);
     df_thrift_end_struct(writer);
+}
+
+static void put_sorting(struct df_thrift_writer *writer, const struct df_write_footer *footer)
+{
+    if (footer->sorting_count == 0)
+        return;
+    df_thrift_put_list(writer, 4, DF_THRIFT_STRUCT, footer->sorting_count);
+    for (uint32_t i = 0; i < footer->sorting_count; i++) {
+        df_thrift_begin_element(writer);
+        df_thrift_put_i32(writer, 1, (int32_t)footer->sorting[i].column);
+        df_thrift_put_bool(writer, 2, footer->sorting[i].descending);
+        df_thrift_put_bool(writer, 3, footer->sorting[i].nulls_first);
+        df_thrift_end_struct(writer);
+    }
 }
 
 static void put_row_group(struct df_thrift_writer *writer, const struct df_write_footer *footer, uint32_t group)
@@ -111,6 +145,7 @@ static void put_row_group(struct df_thrift_writer *writer, const struct df_write
     }
     df_thrift_put_i64(writer, 2, (int64_t)uncompressed);
     df_thrift_put_i64(writer, 3, (int64_t)footer->row_counts[group]);
+    put_sorting(writer, footer);
     if (footer->column_count > 0)
         df_thrift_put_i64(writer, 5, (int64_t)chunks[0].offset);
     df_thrift_put_i64(writer, 6, (int64_t)compressed);

@@ -12,6 +12,8 @@ struct df_write_footer {
     uint32_t row_group_count;
     const struct df_parquet_key_value *metadata;
     uint32_t metadata_count;
+    const struct df_parquet_sorting_column *sorting;
+    uint32_t sorting_count;
 };
 
 /* Appends FileMetaData, its length and "PAR1"; a failure sticks in `out`. */

@@ -59,6 +59,38 @@ void df_write_statistics_note(struct df_write_statistics *statistics, const stru
         note_number(statistics, type, value);
 }
 
+void df_write_statistics_add(struct df_write_statistics *statistics, const struct df_type *type,
+                             const struct df_write_statistics *other)
+{
+    statistics->null_count += other->null_count;
+    statistics->nan_count += other->nan_count;
+    if (!other->any)
+        return;
+    if (has_bytes(type)) {
+        note_bytes(statistics, df_buf_slice(&other->minimum_bytes));
+        note_bytes(statistics, df_buf_slice(&other->maximum_bytes));
+    } else {
+        note_number(statistics, type, &other->minimum);
+        note_number(statistics, type, &other->maximum);
+    }
+}
+
+int df_write_statistics_compare_minima(const struct df_type *type, const struct df_write_statistics *a,
+                                       const struct df_write_statistics *b)
+{
+    if (has_bytes(type))
+        return df_slice_compare(df_buf_slice(&a->minimum_bytes), df_buf_slice(&b->minimum_bytes));
+    return compare(type, &a->minimum, &b->minimum);
+}
+
+int df_write_statistics_compare_maxima(const struct df_type *type, const struct df_write_statistics *a,
+                                       const struct df_write_statistics *b)
+{
+    if (has_bytes(type))
+        return df_slice_compare(df_buf_slice(&a->maximum_bytes), df_buf_slice(&b->maximum_bytes));
+    return compare(type, &a->maximum, &b->maximum);
+}
+
 /* Zero has two signs that compare equal: the bounds take in both (parquet.thrift, TypeDefinedOrder). */
 static void put_floating(const struct df_write_statistics *statistics, bool narrow, struct df_buf *minimum,
                          struct df_buf *maximum)

@@ -31,6 +31,14 @@ struct df_write_statistics {
 
 void df_write_statistics_note(struct df_write_statistics *statistics, const struct df_type *type,
                               const struct df_write_value *value);
+/* Takes the values that `other` noted, too. */
+void df_write_statistics_add(struct df_write_statistics *statistics, const struct df_type *type,
+                             const struct df_write_statistics *other);
+/* Below 0, 0, above 0; both have `any`. */
+int df_write_statistics_compare_minima(const struct df_type *type, const struct df_write_statistics *a,
+                                       const struct df_write_statistics *b);
+int df_write_statistics_compare_maxima(const struct df_type *type, const struct df_write_statistics *a,
+                                       const struct df_write_statistics *b);
 /* Appends the bounds as PLAIN, without length; `any` is set. */
 void df_write_statistics_put(const struct df_write_statistics *statistics, const struct df_parquet_write_column *column,
                              const struct df_write_type *written, struct df_buf *minimum, struct df_buf *maximum);
