@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import time
 
@@ -14,6 +15,10 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = pathlib.Path(os.environ.get("DAYFLY", ROOT / "build/release/dayfly")).resolve()
 SEED = int(os.environ.get("DAYFLY_TEST_SEED", int(time.time())))
+
+
+# Who starts the tests in the background of a script has SIGINT ignored, and the programs under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header():
