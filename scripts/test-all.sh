@@ -12,6 +12,8 @@ step_counted "200 queries under random faults" \
     env DAYFLY_FAULT_QUERIES=200 scripts/pytest.sh faults tests/e2e/test_lambda_faults.py -k random_faults -s
 step_counted "20,000 questions against every chain tried" \
     env DAYFLY_LANGUAGE_CASES=20000 scripts/pytest.sh language tests/e2e/test_language_property.py -s
+step_counted "Parquet that others write and read" scripts/pytest.sh parquet tests/e2e/test_parquet_matrix.py \
+    tests/e2e/test_parquet_write.py tests/e2e/test_parquet_foreign.py
 step_counted "pictures in Chromium" scripts/pytest.sh browser tests/browser
 step "build asan" scripts/build.sh asan all bootstrap
 step_counted "unit and contract tests, ASan+UBSan" ctest_of asan

@@ -8,4 +8,6 @@ step_counted "layers, docs" pytest_of house tests/layers.py tests/test_docs.py t
 step "build debug" scripts/build.sh debug
 step_counted "unit and contract tests" ctest_of debug
 step "build release" scripts/build.sh release dayfly bootstrap
-step_counted "end-to-end tests" pytest_of e2e tests/e2e
+# The long tables of Parquet files that others write and read are part of `make test-all`.
+step_counted "end-to-end tests" pytest_of e2e tests/e2e --ignore=tests/e2e/test_parquet_matrix.py \
+    --ignore=tests/e2e/test_parquet_write.py --ignore=tests/e2e/test_parquet_foreign.py
