@@ -18,6 +18,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import PROGRAM
+
 from lambda_fixtures import BUCKET
 
 
@@ -377,7 +379,7 @@ def test_the_working_directory_can_be_the_target(dayfly):
     write(dayfly, "in.csv", "u\n1\n")
     (dayfly.folder / "here").mkdir()
     done = subprocess.run(
-        [os.environ.get("DAYFLY", pathlib.Path(__file__).parents[2] / "build/release/dayfly"), "import", "../in.csv", "-o", ".", "--user", "u", "--parts", "2"],
+        [PROGRAM, "import", "../in.csv", "-o", ".", "--user", "u", "--parts", "2"],
         cwd=dayfly.folder / "here", env=dayfly.environment, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
