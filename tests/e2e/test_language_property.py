@@ -293,6 +293,7 @@ class Batch:
     """One funnel_batch process."""
 
     def __init__(self, folder, threads=1, memory=0):
+        assert BATCH.exists(), f"{BATCH} is not there: make test builds it"
         (folder / "temporary").mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
             [BATCH, str(threads), str(memory), folder / "temporary"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -312,8 +313,6 @@ class Batch:
 
 @pytest.fixture
 def batch(tmp_path):
-    if not BATCH.exists():
-        pytest.skip(f"{BATCH} is not built: make test builds it")
     made = Batch(tmp_path)
     yield made
     made.close()
@@ -395,8 +394,6 @@ LITTLE_MEMORY = 12 << 20
 
 
 def test_answers_are_the_same_bytes_however_the_data_is_cut(tmp_path, rng):
-    if not BATCH.exists():
-        pytest.skip(f"{BATCH} is not built: make test builds it")
     ways = [Batch(tmp_path / "a", 1, 0), Batch(tmp_path / "b", 2, 64 << 20), Batch(tmp_path / "c", 1, LITTLE_MEMORY)]
     cases = min(CASES // 20, 500)
     for case in range(cases):
