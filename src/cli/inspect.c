@@ -4,11 +4,9 @@
 #include <math.h>
 
 #include "base/json_write.h"
-#include "base/sum.h"
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/text.h"
-#include "engine/funnel/language/time_text.h"
 #include "format/parquet/describe.h"
 #include "format/parquet/verify.h"
 #include "store/store.h"
@@ -31,26 +29,6 @@ static bool wants_json(const struct df_cli_arguments *arguments)
 }
 
 /* ---- values ---- */
-
-static void put_int128(struct df_buf *out, __int128 unscaled, unsigned scale)
-{
-    struct df_buf digits = {0};
-    df_int128_put_text(unscaled < 0 ? -unscaled : unscaled, &digits);
-    while (digits.size <= scale && !df_buf_failed(&digits)) { /* 5 with scale 2 is 0.05 */
-        struct df_buf padded = {0};
-        df_buf_put_char(&padded, '0');
-        df_buf_put_slice(&padded, df_buf_slice(&digits));
-        df_buf_move(&digits, &padded);
-    }
-    if (unscaled < 0)
-        df_buf_put_char(out, '-');
-    df_buf_put(out, digits.data, digits.size - scale);
-    if (scale) {
-        df_buf_put_char(out, '.');
-        df_buf_put(out, digits.data + digits.size - scale, scale);
-    }
-    df_buf_dispose(&digits);
-}
 
 static void put_bytes(struct df_buf *out, const struct df_type *type, struct df_slice bytes)
 {
@@ -81,20 +59,20 @@ static void put_value(struct df_buf *out, const struct df_type *type, const stru
         put_bytes(out, type, value->as.bytes);
         return;
     case DF_VECTOR_INT128:
-        put_int128(out, value->as.int128, type->scale);
+        df_type_put_decimal(out, value->as.int128, type->scale);
         return;
     default:
         break;
     }
     int64_t number = value->as.int64;
     if (type->kind == DF_TYPE_DATE)
-        df_funnel_put_date(out, number);
+        df_type_put_date(out, number);
     else if (type->kind == DF_TYPE_TIMESTAMP)
-        df_funnel_put_timestamp(out, number, type->unit);
+        df_type_put_timestamp(out, number, type->unit);
     else if (type->kind == DF_TYPE_TIME)
-        df_funnel_put_time_of_day(out, number, type->unit);
+        df_type_put_time_of_day(out, number, type->unit);
     else if (type->kind == DF_TYPE_DECIMAL)
-        put_int128(out, number, type->scale);
+        df_type_put_decimal(out, number, type->scale);
     else if (type->kind == DF_TYPE_UINT64)
         df_buf_printf(out, "%" PRIu64, (uint64_t)number);
     else

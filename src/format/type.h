@@ -56,6 +56,14 @@ const char *df_time_unit_name(enum df_time_unit unit); /* "s", "ms", "us", "ns" 
 enum { DF_TYPE_TEXT_BYTES = 64 };
 const char *df_type_text(const struct df_type *type, char place[DF_TYPE_TEXT_BYTES]);
 
+/* ---- values as text ---- */
+
+/* `2015-05-03`; years outside 0001..9999 are written with a sign and as many digits as they need. */
+void df_type_put_date(struct df_buf *out, int64_t days);
+/* `2015-05-03T10:20:30.500Z`: the fewest of 0, 3, 6, 9 fraction digits that are exact. */
+void df_type_put_timestamp(struct df_buf *out, int64_t value, enum df_time_unit unit);
+/* `10:20:30.500` */
+void df_type_put_time_of_day(struct df_buf *out, int64_t value, enum df_time_unit unit);
 /* unscaled / 10^scale with all its digits: -5 at scale 2 is -0.05. */
 void df_type_put_decimal(struct df_buf *out, __int128 unscaled, unsigned scale);
 /* 16 bytes in groups of 4, 2, 2, 2, 6; bytes of another number without groups. */

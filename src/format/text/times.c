@@ -1,5 +1,7 @@
 #include "format/text/times.h"
 
+#include "base/calendar.h"
+
 enum { SECONDS_PER_DAY = 86400 };
 
 struct text {
@@ -31,26 +33,6 @@ static bool take_digits(struct text *text, unsigned count, unsigned *value)
 
 /* ---- dates ---- */
 
-static bool is_leap(unsigned year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static unsigned days_of_month(unsigned year, unsigned month)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return month == 2 && is_leap(year) ? 29 : days[month - 1];
-}
-
-/* Days since 1970 in the proleptic Gregorian calendar: years begin in March, so that the leap day is their last. */
-static int64_t days_of(unsigned year, unsigned month, unsigned day)
-{
-    int64_t y = (int64_t)year - (month <= 2);
-    int64_t era = y / 400, year_of_era = y % 400;
-    int64_t day_of_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 static bool take_date(struct text *text, int64_t *days)
 {
     unsigned year, month, day;
@@ -60,9 +42,9 @@ static bool take_date(struct text *text, int64_t *days)
     if ((separator != '-' && separator != '/') || !take_char(text, separator) || !take_digits(text, 2, &month) ||
         !take_char(text, separator) || !take_digits(text, 2, &day))
         return false;
-    if (year == 0 || month == 0 || month > 12 || day == 0 || day > days_of_month(year, month))
+    if (year == 0 || month == 0 || month > 12 || day == 0 || day > df_days_in_month(year, month))
         return false;
-    *days = days_of(year, month, day);
+    *days = df_days_of_civil((struct df_civil){.year = year, .month = month, .day = day});
     return true;
 }
 

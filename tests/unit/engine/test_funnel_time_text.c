@@ -1,3 +1,4 @@
+#include "base/calendar.h"
 #include "engine/funnel/language/time_text.h"
 
 #include <time.h>
@@ -85,14 +86,14 @@ static void test_lengths_beyond_64_bits_are_the_longest(void **state)
 static void test_every_day_of_three_thousand_years_follows_the_last(void **state)
 {
     (void)state;
-    struct df_funnel_civil day = {.year = -500, .month = 1, .day = 1};
-    int64_t days = df_funnel_days_of_civil(day);
+    struct df_civil day = {.year = -500, .month = 1, .day = 1};
+    int64_t days = df_days_of_civil(day);
     for (; day.year <= 2500; days++) {
-        struct df_funnel_civil found = df_funnel_civil_of_days(days);
+        struct df_civil found = df_civil_of_days(days);
         if (found.year != day.year || found.month != day.month || found.day != day.day)
             fail_msg("day %lld is %lld-%u-%u, not %lld-%u-%u", (long long)days, (long long)found.year, found.month,
                      found.day, (long long)day.year, day.month, day.day);
-        assert_true(df_funnel_days_of_civil(day) == days);
+        assert_true(df_days_of_civil(day) == days);
         static const unsigned months[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
         bool leap = day.year % 4 == 0 && (day.year % 100 != 0 || day.year % 400 == 0);
         if (++day.day > months[day.month - 1] + (leap && day.month == 2)) {
@@ -115,9 +116,9 @@ static void test_known_days(void **state)
                  {-719162, 1, 1, 1},      {-719163, 0, 12, 31},   {-719528, 0, 1, 1},   {-719529, -1, 12, 31},
                  {2932896, 9999, 12, 31}, {2932897, 10000, 1, 1}, {-25567, 1900, 1, 1}, {-25508, 1900, 3, 1}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        struct df_funnel_civil civil = df_funnel_civil_of_days(known[i].days);
+        struct df_civil civil = df_civil_of_days(known[i].days);
         assert_true(civil.year == known[i].year && civil.month == known[i].month && civil.day == known[i].day);
-        assert_true(df_funnel_days_of_civil(civil) == known[i].days);
+        assert_true(df_days_of_civil(civil) == known[i].days);
     }
 }
 
@@ -128,12 +129,12 @@ static void test_any_day_goes_to_the_calendar_and_back(void **state)
     for (int i = 0; i < 200000; i++) {
         int64_t days = (int64_t)test_random(&random) >> (test_random(&random) % 64);
         days = i == 0 ? INT64_MIN : i == 1 ? INT64_MAX : days;
-        struct df_funnel_civil civil = df_funnel_civil_of_days(days);
+        struct df_civil civil = df_civil_of_days(days);
         assert_true(civil.month >= 1 && civil.month <= 12 && civil.day >= 1 && civil.day <= 31);
-        assert_true(df_funnel_days_of_civil(civil) == days);
+        assert_true(df_days_of_civil(civil) == days);
     }
-    assert_true(df_funnel_days_of_civil((struct df_funnel_civil){INT64_MAX, 12, 31}) == INT64_MAX);
-    assert_true(df_funnel_days_of_civil((struct df_funnel_civil){INT64_MIN, 1, 1}) == INT64_MIN);
+    assert_true(df_days_of_civil((struct df_civil){INT64_MAX, 12, 31}) == INT64_MAX);
+    assert_true(df_days_of_civil((struct df_civil){INT64_MIN, 1, 1}) == INT64_MIN);
 }
 
 /* ---- instants ---- */
@@ -281,21 +282,21 @@ static const char *text_of(struct df_buf *out)
 static const char *date(int64_t days)
 {
     struct df_buf out = {0};
-    df_funnel_put_date(&out, days);
+    df_type_put_date(&out, days);
     return text_of(&out);
 }
 
 static const char *timestamp(int64_t value, enum df_time_unit unit)
 {
     struct df_buf out = {0};
-    df_funnel_put_timestamp(&out, value, unit);
+    df_type_put_timestamp(&out, value, unit);
     return text_of(&out);
 }
 
 static const char *time_of_day(int64_t value, enum df_time_unit unit)
 {
     struct df_buf out = {0};
-    df_funnel_put_time_of_day(&out, value, unit);
+    df_type_put_time_of_day(&out, value, unit);
     return text_of(&out);
 }
 
@@ -344,7 +345,7 @@ static void test_what_is_printed_reads_as_the_same_instant(void **state)
         value = value * per_second + (int64_t)(test_random(&random) % (uint64_t)per_second);
         struct df_buf out = {0};
         struct df_funnel_instant instant;
-        df_funnel_put_timestamp(&out, value, unit);
+        df_type_put_timestamp(&out, value, unit);
         if (!df_funnel_instant_parse(df_buf_slice(&out), &instant, NULL) ||
             instant.amount != (__int128)value * (1000000000 / per_second))
             fail_msg("%lld in %s is printed as %s", (long long)value, df_time_unit_name(unit), df_buf_text(&out));

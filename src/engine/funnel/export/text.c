@@ -11,13 +11,13 @@ static bool put_special(struct df_buf *out, const struct df_type *type, const st
 {
     switch (type->kind) {
     case DF_TYPE_DATE:
-        df_funnel_put_date(out, vector->values.int64s[row]);
+        df_type_put_date(out, vector->values.int64s[row]);
         return true;
     case DF_TYPE_TIME:
-        df_funnel_put_time_of_day(out, vector->values.int64s[row], type->unit);
+        df_type_put_time_of_day(out, vector->values.int64s[row], type->unit);
         return true;
     case DF_TYPE_TIMESTAMP:
-        df_funnel_put_timestamp(out, vector->values.int64s[row], type->unit);
+        df_type_put_timestamp(out, vector->values.int64s[row], type->unit);
         return true;
     case DF_TYPE_DECIMAL:
         df_type_put_decimal(out,

@@ -2,10 +2,10 @@
  * time column is known. */
 #include "engine/funnel/language/time_text.h"
 
+#include "base/calendar.h"
+
 #define NS_PER_SECOND INT64_C(1000000000)
 #define NS_PER_DAY    (86400 * NS_PER_SECOND)
-
-enum { DAYS_PER_ERA = 146097 }; /* 400 years of the Gregorian calendar */
 
 /* ---- scales ---- */
 
@@ -94,48 +94,6 @@ uint64_t df_funnel_length_ceiling(const struct df_funnel_length *length, enum df
     return clip(length->amount / ns + (length->amount % ns != 0));
 }
 
-/* ---- the calendar ---- */
-
-/* The calendar repeats after an era. Years are taken from March on, so that the leap day is the last of a year, and
- * eras from 0000-03-01 on, which is 719468 = 4 * 146097 + 135080 days before 1970. */
-struct df_funnel_civil df_funnel_civil_of_days(int64_t days)
-{
-    int64_t era = days / DAYS_PER_ERA + 4, day = days % DAYS_PER_ERA + 135080;
-    if (day < 0) {
-        day += DAYS_PER_ERA;
-        era--;
-    } else if (day >= DAYS_PER_ERA) {
-        day -= DAYS_PER_ERA;
-        era++;
-    }
-    int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365; /* of the era */
-    int64_t day_of_year = day - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * day_of_year + 2) / 153; /* March is 0 */
-    return (struct df_funnel_civil){
-        .year = era * 400 + year + (month >= 10),
-        .month = (unsigned)(month < 10 ? month + 3 : month - 9),
-        .day = (unsigned)(day_of_year - (153 * month + 2) / 5 + 1),
-    };
-}
-
-int64_t df_funnel_days_of_civil(struct df_funnel_civil civil)
-{
-    __int128 year = (__int128)civil.year - (civil.month <= 2);
-    __int128 era = (year >= 0 ? year : year - 399) / 400;
-    int64_t of_era = (int64_t)(year - era * 400);
-    int64_t month = civil.month > 2 ? (int64_t)civil.month - 3 : (int64_t)civil.month + 9;
-    int64_t day_of_year = (153 * month + 2) / 5 + (int64_t)civil.day - 1;
-    __int128 days = era * DAYS_PER_ERA + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719468;
-    return days > INT64_MAX ? INT64_MAX : days < INT64_MIN ? INT64_MIN : (int64_t)days;
-}
-
-static unsigned days_in_month(int64_t year, unsigned month)
-{
-    static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return month == 2 && leap ? 29 : days[month - 1];
-}
-
 /* ---- instants ---- */
 
 struct text {
@@ -167,9 +125,9 @@ static bool take_date(struct text *text, int64_t *days)
     unsigned year, month, day;
     if (!take_digits(text, 4, 9999, &year) || !take_char(text, '-') || !take_digits(text, 2, 12, &month) ||
         !take_char(text, '-') || !take_digits(text, 2, 31, &day) || year == 0 || month == 0 || day == 0 ||
-        day > days_in_month(year, month))
+        day > df_days_in_month(year, month))
         return false;
-    *days = df_funnel_days_of_civil((struct df_funnel_civil){.year = year, .month = month, .day = day});
+    *days = df_days_of_civil((struct df_civil){.year = year, .month = month, .day = day});
     return true;
 }
 
@@ -238,56 +196,4 @@ __int128 df_funnel_instant_ceiling(const struct df_funnel_instant *instant, enum
         return instant->amount;
     int64_t ns = df_funnel_scale_ns(scale);
     return instant->amount / ns + (instant->amount % ns > 0);
-}
-
-/* ---- printing ---- */
-
-void df_funnel_put_date(struct df_buf *out, int64_t days)
-{
-    struct df_funnel_civil civil = df_funnel_civil_of_days(days);
-    const char *sign = civil.year < 0 ? "-" : civil.year < 1 || civil.year > 9999 ? "+" : "";
-    uint64_t year = (uint64_t)(civil.year < 0 ? -civil.year : civil.year);
-    df_buf_printf(out, "%s%04llu-%02u-%02u", sign, (unsigned long long)year, civil.month, civil.day);
-}
-
-/* ".500": the fewest of 0, 3, 6, 9 digits that are exact. */
-static void put_fraction(struct df_buf *out, int64_t ns)
-{
-    if (ns % 1000)
-        df_buf_printf(out, ".%09d", (int)ns);
-    else if (ns % 1000000)
-        df_buf_printf(out, ".%06d", (int)(ns / 1000));
-    else if (ns)
-        df_buf_printf(out, ".%03d", (int)(ns / 1000000));
-}
-
-/* seconds and ns are not negative. */
-static void put_clock(struct df_buf *out, uint64_t seconds, int64_t ns)
-{
-    df_buf_printf(out, "%02llu:%02u:%02u", (unsigned long long)(seconds / 3600), (unsigned)(seconds / 60 % 60),
-                  (unsigned)(seconds % 60));
-    put_fraction(out, ns);
-}
-
-void df_funnel_put_timestamp(struct df_buf *out, int64_t value, enum df_time_unit unit)
-{
-    int64_t per_second = df_time_unit_per_second(unit), per_day = per_second * 86400;
-    int64_t days = value / per_day, of_day = value % per_day;
-    if (of_day < 0) {
-        of_day += per_day;
-        days--;
-    }
-    df_funnel_put_date(out, days);
-    df_buf_put_char(out, 'T');
-    put_clock(out, (uint64_t)(of_day / per_second), of_day % per_second * (NS_PER_SECOND / per_second));
-    df_buf_put_char(out, 'Z');
-}
-
-void df_funnel_put_time_of_day(struct df_buf *out, int64_t value, enum df_time_unit unit)
-{
-    uint64_t per_second = (uint64_t)df_time_unit_per_second(unit);
-    uint64_t magnitude = value < 0 ? UINT64_C(0) - (uint64_t)value : (uint64_t)value;
-    if (value < 0) /* no time of day, but what the file says */
-        df_buf_put_char(out, '-');
-    put_clock(out, magnitude / per_second, (int64_t)(magnitude % per_second) * (NS_PER_SECOND / (int64_t)per_second));
 }

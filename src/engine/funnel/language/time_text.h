@@ -50,21 +50,4 @@ bool df_funnel_instant_parse(struct df_slice text, struct df_funnel_instant *ins
 /* The first step that is not before the instant: t >= instant is t >= ceiling, t < instant is t < ceiling. */
 __int128 df_funnel_instant_ceiling(const struct df_funnel_instant *instant, enum df_funnel_scale scale);
 
-/* ---- printing ---- */
-
-/* `2015-05-03`; years outside 0001..9999 are written with a sign and as many digits as they need. */
-void df_funnel_put_date(struct df_buf *out, int64_t days);
-/* `2015-05-03T10:20:30.500Z`: the fewest of 0, 3, 6, 9 fraction digits that are exact. */
-void df_funnel_put_timestamp(struct df_buf *out, int64_t value, enum df_time_unit unit);
-/* `10:20:30.500` */
-void df_funnel_put_time_of_day(struct df_buf *out, int64_t value, enum df_time_unit unit);
-
-/* Days since 1970 to the civil calendar and back (proleptic Gregorian). */
-struct df_funnel_civil {
-    int64_t year;
-    unsigned month, day; /* from 1 */
-};
-struct df_funnel_civil df_funnel_civil_of_days(int64_t days);
-int64_t df_funnel_days_of_civil(struct df_funnel_civil civil);
-
 #endif

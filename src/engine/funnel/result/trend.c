@@ -1,4 +1,5 @@
 /* Buckets of time: hours, days, ISO weeks and months of UTC, numbered from 1970 on. */
+#include "base/calendar.h"
 #include "engine/funnel/result/tables.h"
 
 /* Times beyond it (a quarter of a billion millennia) share one bucket: their numbers would not fit the calendar. */
@@ -26,7 +27,7 @@ int64_t df_funnel_trend_bucket(enum df_funnel_trend trend, enum df_funnel_scale 
         return floor_divide((__int128)days + MONDAY, 7);
     if (trend == DF_FUNNEL_TREND_DAY)
         return days;
-    struct df_funnel_civil civil = df_funnel_civil_of_days(days);
+    struct df_civil civil = df_civil_of_days(days);
     return civil.year * 12 + (int64_t)civil.month - 1;
 }
 
@@ -34,21 +35,21 @@ void df_funnel_trend_put_text(enum df_funnel_trend trend, int64_t bucket, struct
 {
     switch (trend) {
     case DF_FUNNEL_TREND_HOUR:
-        df_funnel_put_timestamp(out, bucket * 3600, DF_TIME_S);
+        df_type_put_timestamp(out, bucket * 3600, DF_TIME_S);
         return;
     case DF_FUNNEL_TREND_WEEK:
-        df_funnel_put_date(out, bucket * 7 - MONDAY);
+        df_type_put_date(out, bucket * 7 - MONDAY);
         return;
     case DF_FUNNEL_TREND_MONTH: {
         int64_t year = floor_divide(bucket, 12);
-        struct df_funnel_civil first = {.year = year, .month = (unsigned)(bucket - year * 12) + 1, .day = 1};
-        df_funnel_put_date(out, df_funnel_days_of_civil(first));
+        struct df_civil first = {.year = year, .month = (unsigned)(bucket - year * 12) + 1, .day = 1};
+        df_type_put_date(out, df_days_of_civil(first));
         if (!df_buf_failed(out) && out->size >= 3)
             out->size -= 3; /* "-01" */
         return;
     }
     default:
-        df_funnel_put_date(out, bucket);
+        df_type_put_date(out, bucket);
     }
 }
 

@@ -6,7 +6,8 @@
 
 enum { UUID_BYTES = 16, DECIMAL_BYTES = 16 };
 
-void df_funnel_put_bytes_text(struct df_slice bytes, struct df_buf *out)
+/* Bytes that are no UTF-8 become \xNN. */
+static void put_text_bytes(struct df_slice bytes, struct df_buf *out)
 {
     for (size_t at = 0; at < bytes.size;) {
         unsigned size = df_funnel_character_at(bytes, at).size_bytes;
@@ -23,7 +24,7 @@ static void put_bytes(struct df_slice bytes, const struct df_type *type, struct 
     if (type->kind == DF_TYPE_UUID && bytes.size == UUID_BYTES)
         df_type_put_uuid(out, bytes);
     else
-        df_funnel_put_bytes_text(bytes, out);
+        put_text_bytes(bytes, out);
 }
 
 /* As Python says it. */
@@ -50,13 +51,13 @@ static void put_integer(__int128 number, const struct df_type *type, struct df_b
         df_buf_put_text(out, number ? "True" : "False");
         break;
     case DF_TYPE_DATE:
-        df_funnel_put_date(out, (int64_t)number);
+        df_type_put_date(out, (int64_t)number);
         break;
     case DF_TYPE_TIME:
-        df_funnel_put_time_of_day(out, (int64_t)number, type->unit);
+        df_type_put_time_of_day(out, (int64_t)number, type->unit);
         break;
     case DF_TYPE_TIMESTAMP:
-        df_funnel_put_timestamp(out, (int64_t)number, type->unit);
+        df_type_put_timestamp(out, (int64_t)number, type->unit);
         break;
     case DF_TYPE_DECIMAL:
         put_decimal(number, type, out);
