@@ -6,7 +6,7 @@
 #ifndef DF_FORMAT_VECTOR_H
 #define DF_FORMAT_VECTOR_H
 
-#include "base/slice.h"
+#include "format/type.h"
 
 enum df_vector_kind {
     DF_VECTOR_BOOL,  /* bools: 0 or 1 */
@@ -55,6 +55,11 @@ struct df_vector {
     } values;
     const struct df_dictionary *dictionary; /* of CODES */
 };
+
+/* What vectors of a column of this type hold, behind their codes. */
+enum df_vector_kind df_vector_kind_of(const struct df_type *type);
+/* The same of the elements of a list. */
+enum df_vector_kind df_vector_element_kind_of(const struct df_type *type);
 
 static inline bool df_vector_is_null(const struct df_vector *vector, uint32_t row)
 {

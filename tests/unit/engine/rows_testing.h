@@ -94,7 +94,7 @@ static inline struct df_vector random_flat(struct df_arena *arena, const struct 
                                            uint64_t *random)
 {
     struct df_vector vector = {.row_count = rows, .valid = random_valid(arena, rows, random)};
-    enum df_vector_kind kind = df_funnel_element_kind_of(type);
+    enum df_vector_kind kind = df_vector_element_kind_of(type);
     bool coded = kind != DF_VECTOR_BOOL && kind != DF_VECTOR_INT128 && test_random(random) % 2;
     uint32_t entries = 1 + (uint32_t)(test_random(random) % 4);
     if (type->kind == DF_TYPE_NULL)

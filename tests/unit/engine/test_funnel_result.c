@@ -285,7 +285,7 @@ static void put_slow_trend(struct df_buf *out, const struct world *world)
     df_buf_put_text(out, "'trend':[");
     for (int64_t day = first; day <= last; day++) {
         df_buf_put_text(out, day > first ? ",{'bucket':'" : "{'bucket':'");
-        df_funnel_put_date(out, day);
+        df_type_put_date(out, day);
         df_buf_put_text(out, "',");
         put_slow_sequence(out, world, NULL, 0, day);
     }

@@ -68,21 +68,7 @@ int df_funnel_cohort_check(const struct df_funnel_request *request, struct df_er
 
 enum df_vector_kind df_funnel_cohort_kind(const struct df_type *type)
 {
-    switch (type->kind) {
-    case DF_TYPE_BOOL:
-        return DF_VECTOR_BOOL;
-    case DF_TYPE_FLOAT:
-        return DF_VECTOR_FLOAT64;
-    case DF_TYPE_STRING:
-    case DF_TYPE_BINARY:
-    case DF_TYPE_UUID:
-    case DF_TYPE_NULL:
-        return DF_VECTOR_BYTES;
-    case DF_TYPE_DECIMAL:
-        return type->precision > 18 ? DF_VECTOR_INT128 : DF_VECTOR_INT64;
-    default:
-        return DF_VECTOR_INT64;
-    }
+    return type->kind == DF_TYPE_NULL ? DF_VECTOR_BYTES : df_vector_element_kind_of(type);
 }
 
 struct df_funnel_cohort *df_funnel_cohort_new(uint32_t column_count, struct df_funnel_account *account)

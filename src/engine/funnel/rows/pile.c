@@ -4,29 +4,6 @@
 
 /* ---- kinds ---- */
 
-enum df_vector_kind df_funnel_element_kind_of(const struct df_type *type)
-{
-    switch (type->kind) {
-    case DF_TYPE_BOOL:
-        return DF_VECTOR_BOOL;
-    case DF_TYPE_FLOAT:
-        return DF_VECTOR_FLOAT64;
-    case DF_TYPE_STRING:
-    case DF_TYPE_BINARY:
-    case DF_TYPE_UUID:
-        return DF_VECTOR_BYTES;
-    case DF_TYPE_DECIMAL:
-        return type->precision > 18 ? DF_VECTOR_INT128 : DF_VECTOR_INT64;
-    default:
-        return DF_VECTOR_INT64;
-    }
-}
-
-enum df_vector_kind df_funnel_kind_of(const struct df_type *type)
-{
-    return type->list ? DF_VECTOR_LIST : df_funnel_element_kind_of(type);
-}
-
 size_t df_funnel_kind_bytes(enum df_vector_kind kind)
 {
     switch (kind) {
@@ -50,9 +27,9 @@ static enum df_vector_kind kind_behind(const struct df_vector *vector)
 bool df_funnel_vector_fits(const struct df_vector *vector, const struct df_type *type)
 {
     if (!type->list)
-        return type->kind == DF_TYPE_NULL || kind_behind(vector) == df_funnel_kind_of(type);
+        return type->kind == DF_TYPE_NULL || kind_behind(vector) == df_vector_kind_of(type);
     return vector->kind == DF_VECTOR_LIST &&
-           (type->kind == DF_TYPE_NULL || kind_behind(vector->values.list.elements) == df_funnel_element_kind_of(type));
+           (type->kind == DF_TYPE_NULL || kind_behind(vector->values.list.elements) == df_vector_element_kind_of(type));
 }
 
 /* ---- memory ---- */
@@ -72,12 +49,12 @@ static bool grow(struct df_funnel_account *account, void *array, size_t *capacit
 
 bool df_funnel_pile_init(struct df_funnel_pile *pile, const struct df_type *type, struct df_funnel_account *account)
 {
-    *pile = (struct df_funnel_pile){.kind = df_funnel_kind_of(type)};
+    *pile = (struct df_funnel_pile){.kind = df_vector_kind_of(type)};
     if (!type->list)
         return true;
     if (!grow(account, &pile->elements, &pile->elements_capacity, 1, sizeof *pile->elements))
         return false;
-    *pile->elements = (struct df_funnel_pile){.kind = df_funnel_element_kind_of(type)};
+    *pile->elements = (struct df_funnel_pile){.kind = df_vector_element_kind_of(type)};
     return true;
 }
 

@@ -23,10 +23,6 @@ struct df_funnel_pile {
     size_t elements_capacity;
 };
 
-/* What vectors of a column of this type hold, behind their codes. */
-enum df_vector_kind df_funnel_kind_of(const struct df_type *type);
-/* The same of the elements of a list. */
-enum df_vector_kind df_funnel_element_kind_of(const struct df_type *type);
 /* Bytes of a value of a fixed width; 0 for BYTES and LIST. */
 size_t df_funnel_kind_bytes(enum df_vector_kind kind);
 /* Whether a vector, or its dictionary, holds what its column's type says. */

@@ -274,7 +274,7 @@ static int take_list(struct df_funnel_decoded *decoded, struct df_cursor *cursor
                      bool no_values, size_t rows, struct df_error *error)
 {
     size_t count = 0, total = 0;
-    enum df_vector_kind kind = df_funnel_element_kind_of(type);
+    enum df_vector_kind kind = df_vector_element_kind_of(type);
     if (!decoded->elements && !(decoded->elements = calloc(1, sizeof *decoded->elements)))
         return df_error_no_memory(error, "reading a section");
     decoded->vector = (struct df_vector){.kind = DF_VECTOR_LIST, .row_count = (uint32_t)rows};
@@ -296,7 +296,7 @@ int df_funnel_decoded_take(struct df_funnel_decoded *decoded, struct df_slice pa
 {
     struct df_cursor cursor = df_cursor_make(part);
     int result = type->list ? take_list(decoded, &cursor, type, no_values, rows, error)
-                            : take_flat(decoded, &cursor, df_funnel_kind_of(type), no_values, rows, false, error);
+                            : take_flat(decoded, &cursor, df_vector_kind_of(type), no_values, rows, false, error);
     if (result == 0 && df_cursor_left(&cursor) != 0)
         return df_funnel_record_corrupt(error, "something stands behind the values of a column");
     return result;
