@@ -17,7 +17,7 @@ const size_t df_cli_general_flag_count = sizeof df_cli_general_flags / sizeof *d
 
 /* ---- what a flag is ---- */
 
-const struct df_option *df_cli_find_option(const struct df_config *config, const char *name)
+static const struct df_option *find_option(const struct df_config *config, const char *name)
 {
     for (size_t i = 0; i < df_config_count(config); i++)
         if (strcmp(df_config_row(config, i)->name, name) == 0)
@@ -27,7 +27,7 @@ const struct df_option *df_cli_find_option(const struct df_config *config, const
 
 static const struct df_option *option_of(const struct df_cli *cli, const struct df_cli_flag *flag)
 {
-    const struct df_option *option = df_cli_find_option(cli->config, flag->option);
+    const struct df_option *option = find_option(cli->config, flag->option);
     assert(option && "a flag names an option that is not registered");
     return option;
 }

@@ -8,9 +8,6 @@
 extern const struct df_cli_flag df_cli_general_flags[];
 extern const size_t df_cli_general_flag_count;
 
-/* The row of an option; NULL when there is none of that name. */
-const struct df_option *df_cli_find_option(const struct df_config *config, const char *name);
-
 /* What a flag is called, takes and says: its own words, else those of its option. */
 const char *df_cli_flag_name(const struct df_cli *cli, const struct df_cli_flag *flag);
 const char *df_cli_flag_value_name(const struct df_cli *cli, const struct df_cli_flag *flag); /* NULL: a switch */

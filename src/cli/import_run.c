@@ -46,7 +46,7 @@ static int order(uint64_t a, uint64_t b)
     return (a > b) - (a < b);
 }
 
-int df_import_record_compare(const struct df_import_record *a, const struct df_import_record *b)
+static int compare(const struct df_import_record *a, const struct df_import_record *b)
 {
     int result = order(a->key.part, b->key.part);
     if (result == 0)
@@ -159,7 +159,7 @@ static int advance(struct df_import_merge *merge, struct reader *reader, struct 
 
 static bool is_less(const struct df_import_merge *merge, uint32_t a, uint32_t b)
 {
-    int result = df_import_record_compare(&merge->readers[a].record, &merge->readers[b].record);
+    int result = compare(&merge->readers[a].record, &merge->readers[b].record);
     return result ? result < 0 : a < b;
 }
 

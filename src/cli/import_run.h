@@ -13,8 +13,6 @@ size_t df_import_record_bytes(const struct df_import_record *record);
 void df_import_record_store(uint8_t *to, const struct df_import_record *record);
 /* Of bytes that df_import_record_store wrote; returns how many. */
 size_t df_import_record_load(const uint8_t *from, struct df_import_record *record);
-/* By part, user and time; null users first. */
-int df_import_record_compare(const struct df_import_record *a, const struct df_import_record *b);
 
 struct df_import_run {
     uint64_t offset, size_bytes;

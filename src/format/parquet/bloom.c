@@ -32,7 +32,7 @@ static uint32_t mask_of(uint64_t hash, size_t word)
     return UINT32_C(1) << ((uint32_t)hash * salts[word] >> 27);
 }
 
-void df_bloom_insert(uint8_t *blocks, size_t block_count, uint64_t hash)
+static void insert(uint8_t *blocks, size_t block_count, uint64_t hash)
 {
     uint8_t *block = blocks + block_of(block_count, hash);
     for (size_t word = 0; word < WORDS; word++)
@@ -96,7 +96,7 @@ void df_bloom_put(struct df_buf *out, uint64_t *hashes, size_t count)
         return;
     memset(blocks, 0, bytes);
     for (size_t i = 0; i < distinct; i++)
-        df_bloom_insert(blocks, bytes / DF_BLOOM_BLOCK_BYTES, hashes[i]);
+        insert(blocks, bytes / DF_BLOOM_BLOCK_BYTES, hashes[i]);
 }
 
 /* ---- reading ---- */

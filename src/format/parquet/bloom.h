@@ -15,7 +15,6 @@ enum { DF_BLOOM_BLOCK_BYTES = 32, DF_BLOOM_BYTES_MAX = 128 * 1024 * 1024 };
 
 uint64_t df_bloom_hash(struct df_slice plain);
 /* `blocks` has block_count * DF_BLOOM_BLOCK_BYTES bytes; block_count > 0. */
-void df_bloom_insert(uint8_t *blocks, size_t block_count, uint64_t hash);
 bool df_bloom_may_contain(const uint8_t *blocks, size_t block_count, uint64_t hash);
 
 /* Appends header and blocks of a filter of these hashes, which are sorted on the way. */

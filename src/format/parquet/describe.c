@@ -13,7 +13,7 @@ static const struct df_parquet_chunk *chunk_of(const struct df_parquet_file *fil
     return &file->footer.row_groups[row_group].chunks[column];
 }
 
-const char *df_parquet_codec_text(int32_t codec)
+static const char *codec_text(int32_t codec)
 {
     static const char *const names[] = {"UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"};
     return codec >= 0 && (size_t)codec < sizeof names / sizeof *names ? names[codec] : "unknown";
@@ -41,7 +41,7 @@ struct df_parquet_chunk_description df_parquet_describe_chunk(const struct df_pa
                                                  .size_bytes = chunk->size_bytes,
                                                  .unpacked_bytes = chunk->unpacked_bytes,
                                                  .value_count = chunk->value_count,
-                                                 .codec = df_parquet_codec_text(chunk->codec),
+                                                 .codec = codec_text(chunk->codec),
                                                  .encodings = chunk->encodings,
                                                  .dictionary = chunk->dictionary,
                                                  .column_index = chunk->column_index.offset > 0,

@@ -34,7 +34,6 @@ int df_parquet_describe_pages(struct df_parquet_file *file, uint32_t row_group, 
                               struct df_deadline deadline, df_parquet_page_fn *page, void *ctx, struct df_error *error);
 
 const char *df_parquet_encoding_text(int32_t encoding); /* "RLE_DICTIONARY"; "encoding 42" is "unknown" */
-const char *df_parquet_codec_text(int32_t codec);       /* "SNAPPY" */
 const char *df_parquet_physical_text(enum df_parquet_physical physical); /* "INT64" */
 
 #endif

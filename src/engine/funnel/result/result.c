@@ -276,11 +276,6 @@ uint64_t df_funnel_result_groups(const struct df_funnel_result *result)
     return result->groups;
 }
 
-uint64_t df_funnel_result_group_rows(const struct df_funnel_result *result)
-{
-    return result->group_rows;
-}
-
 struct df_funnel_table *df_funnel_result_table(const struct df_funnel_result *result, uint32_t index)
 {
     struct df_funnel_result *mutable = (struct df_funnel_result *)(uintptr_t)result;

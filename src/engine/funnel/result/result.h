@@ -81,6 +81,5 @@ int df_funnel_result_put_json(struct df_funnel_result *result, const struct df_f
 
 /* Users of the data set, and their rows, that were seen (before conditions): for statistics. */
 uint64_t df_funnel_result_groups(const struct df_funnel_result *result);
-uint64_t df_funnel_result_group_rows(const struct df_funnel_result *result);
 
 #endif

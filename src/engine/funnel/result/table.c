@@ -197,7 +197,7 @@ void df_funnel_chains_dispose(struct df_funnel_chains *chains)
 
 /* ---- absorbing ---- */
 
-bool df_funnel_table_is_blank(const struct df_funnel_table *table)
+static bool is_blank(const struct df_funnel_table *table)
 {
     return table->values.count == 0 && !table->settled && !table->cut;
 }
@@ -216,7 +216,7 @@ static bool settle_both(struct df_funnel_table *to, struct df_funnel_table *from
 
 bool df_funnel_table_reserve(struct df_funnel_table *to, struct df_funnel_table *from)
 {
-    if (df_funnel_table_is_blank(to) || df_funnel_table_is_blank(from))
+    if (is_blank(to) || is_blank(from))
         return true;
     if (!settle_both(to, from))
         return false;
@@ -287,11 +287,11 @@ static void swap_tables(struct df_funnel_table *a, struct df_funnel_table *b)
 
 void df_funnel_table_add(struct df_funnel_table *to, struct df_funnel_table *from)
 {
-    if (df_funnel_table_is_blank(from)) {
+    if (is_blank(from)) {
         add_errors(to, from); /* what terms were seen */
         return;
     }
-    if (df_funnel_table_is_blank(to)) {
+    if (is_blank(to)) {
         swap_tables(to, from);
         add_errors(to, from);
         return;

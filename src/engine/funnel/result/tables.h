@@ -165,7 +165,6 @@ static inline bool df_funnel_cell_is_used(const struct df_funnel_table *table, s
 {
     return table->counters[cell * table->counter_count] > 0;
 }
-bool df_funnel_table_is_blank(const struct df_funnel_table *table);
 /* The two passes of absorbing, and the registers of a class (NULL: no memory). */
 bool df_funnel_table_reserve(struct df_funnel_table *to, struct df_funnel_table *from);
 void df_funnel_table_add(struct df_funnel_table *to, struct df_funnel_table *from);
@@ -360,8 +359,6 @@ void df_funnel_value_put_json(const struct df_funnel_values *values, uint32_t id
                               struct df_json_writer *json);
 void df_funnel_extreme_put_json(const struct df_funnel_extreme *extreme, const struct df_type *type,
                                 struct df_json_writer *json);
-/* Bytes that are no UTF-8 become \xNN. */
-void df_funnel_put_bytes_text(struct df_slice bytes, struct df_buf *out);
 
 /* ---- ranks.c: the first ones of a list ---- */
 
