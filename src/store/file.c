@@ -66,6 +66,9 @@ int df_store_file_create(struct df_store_backend **backend, struct df_error *err
         .upload = df_file_upload,
         .remove = df_file_remove,
         .remove_prefix = df_file_remove_prefix,
+        .publication_begin = df_file_publication_begin,
+        .publish = df_file_publish,
+        .discard = df_file_discard,
         .free = file_free,
     };
     *backend = &file->base;

@@ -35,7 +35,7 @@ void df_file_etag(const struct stat *status, char etag[DF_ETAG_BYTES]);
 /* 0 for a regular file; not_found for a folder, invalid for a FIFO, a device, a socket. */
 int df_file_check_regular(const struct stat *status, const char *uri, struct df_error *error);
 
-/* ---- operations (file_list.c, file_read.c, file_write.c, file_remove.c) ---- */
+/* ---- operations (file_list.c, file_read.c, file_write.c, file_remove.c, file_publish.c) ---- */
 
 int df_file_list(struct df_store_backend *backend, const char *uri, const struct df_list_options *options,
                  struct df_store_listing **listing, struct df_error *error);
@@ -49,5 +49,10 @@ int df_file_remove(struct df_store_backend *backend, const char *uri, struct df_
                    struct df_error *error);
 int df_file_remove_prefix(struct df_store_backend *backend, const char *prefix, struct df_deadline deadline,
                           struct df_error *error);
+int df_file_publication_begin(struct df_store_backend *backend, const char *target,
+                              struct df_store_publication **publication, struct df_error *error);
+int df_file_publish(struct df_store_backend *backend, const char *place, const char *target,
+                    const struct df_slice *tokens, size_t token_count, struct df_error *error);
+void df_file_discard(struct df_store_backend *backend, const char *place, struct df_slice token);
 
 #endif

@@ -1,5 +1,6 @@
-/* Reading ranges of files: items are grouped by file and sorted, near ones become one run, and a run is read in chunks
- * through one buffer, each chunk handed out as a piece per item that it touches.
+/* Reading ranges of files: items are grouped by file and sorted. Those that bring their own memory are read into it,
+ * one by one. Of the others near ones become one run, and a run is read in chunks through one buffer, each chunk handed
+ * out as a piece per item that it touches.
  *
  * Not mapped into memory: a file that is cut while it is read is then an error, not a signal. */
 #include <errno.h>
@@ -15,6 +16,9 @@
  * receiver reads it. */
 enum { CHUNK_BYTES = 256 * 1024 };
 
+/* The same of what is read into place: only for the deadline's sake not the whole of it. */
+enum { PLACED_BYTES = 4 * 1024 * 1024 };
+
 /* Ranges with less than this between them are read as one: the gap costs less than what it saves on a disk that seeks.
  */
 enum { GAP_BYTES = 64 * 1024 };
@@ -26,7 +30,7 @@ struct reader {
     struct df_error *error;
     size_t *order;  /* owned: items by URI, then offset */
     size_t *active; /* owned with order: items that the chunk touches */
-    uint8_t *chunk; /* owned */
+    uint8_t *chunk; /* owned; NULL when no item needs it */
 };
 
 struct source {
@@ -170,11 +174,44 @@ static int read_run(struct reader *reader, const struct source *source, size_t f
     return 0;
 }
 
+/* An item into its own memory. Neighbours are not joined: another system call costs less than a gap that is read. */
+static int read_into(struct reader *reader, const struct source *source, size_t index)
+{
+    const struct df_read_item *item = &reader->read->items[index];
+    size_t size;
+    for (uint64_t at = 0; at < item->size_bytes; at += size) {
+        uint64_t left = item->size_bytes - at;
+        size = left < PLACED_BYTES ? (size_t)left : PLACED_BYTES;
+        if (check_stop(reader, item->uri) < 0 ||
+            read_chunk(source, item->offset + at, item->into + at, size, reader->error) < 0)
+            return -1;
+        if (reader->piece(reader->ctx, index, at, df_slice_make(item->into + at, size), reader->error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The items of one file that bring their memory; the others move up to before *last. */
+static int read_placed(struct reader *reader, const struct source *source, size_t first, size_t *last)
+{
+    size_t kept = first;
+    for (size_t i = first; i < *last; i++) {
+        if (!item_at(reader, i)->into)
+            reader->order[kept++] = reader->order[i];
+        else if (read_into(reader, source, reader->order[i]) < 0)
+            return -1;
+    }
+    *last = kept;
+    return 0;
+}
+
 static int read_runs(struct reader *reader, const struct source *source, size_t first, size_t last)
 {
     for (size_t i = first; i < last; i++)
         if (check_range(source, item_at(reader, i), reader->error) < 0)
             return -1;
+    if (read_placed(reader, source, first, &last) < 0)
+        return -1;
     while (first < last) {
         uint64_t end = end_of(item_at(reader, first));
         size_t next = first + 1;
@@ -198,17 +235,25 @@ static int compare_items(const void *a, const void *b, void *ctx)
     return order ? order : (left->offset > right->offset) - (left->offset < right->offset);
 }
 
+/* Bytes of the buffer; 0 when all items bring their memory. */
+static size_t chunk_needed(const struct df_read *read)
+{
+    if (read->item_count == 1 && !read->items[0].into && read->items[0].size_bytes < CHUNK_BYTES)
+        return (size_t)read->items[0].size_bytes + 1;
+    for (size_t i = 0; i < read->item_count; i++)
+        if (!read->items[i].into)
+            return CHUNK_BYTES;
+    return 0;
+}
+
 static int prepare(struct reader *reader)
 {
     size_t count = reader->read->item_count, bytes;
     if (df_size_mul(&bytes, count, 2 * sizeof *reader->order) == 0)
         reader->order = malloc(bytes);
-    uint64_t largest = 0; /* a run is no longer than its items and the gaps between them */
-    for (size_t i = 0; i < count; i++)
-        if (df_u64_add(&largest, largest, reader->read->items[i].size_bytes) < 0)
-            largest = CHUNK_BYTES;
-    reader->chunk = malloc(count == 1 && largest < CHUNK_BYTES ? (size_t)largest + 1 : CHUNK_BYTES);
-    if (!reader->order || !reader->chunk) {
+    size_t chunk_bytes = chunk_needed(reader->read);
+    reader->chunk = chunk_bytes ? malloc(chunk_bytes) : NULL;
+    if (!reader->order || (chunk_bytes && !reader->chunk)) {
         df_error_no_memory(reader->error, "reading files");
         return -1;
     }

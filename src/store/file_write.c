@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/json_write.h"
 #include "store/file.h"
 
 enum {
@@ -304,6 +305,40 @@ static int upload_commit(struct df_store_upload *base, struct df_error *error)
     return result;
 }
 
+/* The file aside stays where it is: whoever has the token publishes or discards it. */
+static int upload_detach(struct df_store_upload *base, struct df_buf *token, struct df_error *error)
+{
+    struct file_upload *upload = (struct file_upload *)base;
+    struct aside *aside = &upload->aside;
+    struct stat status;
+    int result = upload_write(base, df_slice_make(NULL, 0), error);
+    if (result == 0)
+        result = close_aside(aside, error);
+    if (result == 0 && stat(aside->path, &status) < 0)
+        result = write_failed(aside, errno, error);
+    if (result == 0) {
+        struct df_json_writer json;
+        df_json_writer_init(&json, token, DF_JSON_COMPACT);
+        df_json_begin_object(&json);
+        df_json_key(&json, "name");
+        df_json_text(&json, aside->target.text + aside->folder_size);
+        df_json_key(&json, "aside");
+        df_json_text(&json, aside->path + aside->folder_size);
+        df_json_key(&json, "bytes");
+        df_json_uint(&json, (uint64_t)status.st_size);
+        df_json_end_object(&json);
+        if (df_buf_failed(token))
+            result = df_error_no_memory(error, "writing a file");
+    }
+    if (result == 0) {
+        free(aside->path);
+        aside->path = NULL;
+        aside->made_size = 0;
+    }
+    upload_abort(base);
+    return result;
+}
+
 int df_file_upload(struct df_store_backend *backend, const char *uri, struct df_store_upload **upload,
                    struct df_error *error)
 {
@@ -312,7 +347,8 @@ int df_file_upload(struct df_store_backend *backend, const char *uri, struct df_
         free(made);
         return df_error_no_memory(error, "writing a file");
     }
-    made->base = (struct df_store_upload){.write = upload_write, .commit = upload_commit, .abort = upload_abort};
+    made->base = (struct df_store_upload){
+        .write = upload_write, .commit = upload_commit, .abort = upload_abort, .detach = upload_detach};
     if (begin(&made->aside, (struct df_file_backend *)backend, made->uri, error) < 0) {
         free(made->uri);
         free(made);

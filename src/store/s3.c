@@ -175,6 +175,9 @@ int df_store_s3_create(struct df_store_backend **out, struct df_error *error)
                                               .upload = df_s3_upload,
                                               .remove = remove_object,
                                               .remove_prefix = df_s3_remove_prefix,
+                                              .publication_begin = df_s3_publication_begin,
+                                              .publish = df_s3_publish,
+                                              .discard = df_s3_discard,
                                               .free = free_backend};
     pthread_mutex_init(&backend->mutex, NULL);
     /* Half a pair of keys must not keep anybody from reading local files: told when S3 is asked. */

@@ -11,6 +11,7 @@
 #include "net/http.h"
 #include "store/backend.h"
 
+struct df_json;
 struct df_s3_keeper;
 
 struct df_s3_backend {
@@ -81,5 +82,21 @@ int df_s3_list_all(struct df_s3_backend *backend, const char *prefix, struct df_
 int df_s3_read(struct df_store_backend *, const struct df_read *, df_piece_fn *, void *ctx, struct df_error *);
 int df_s3_upload(struct df_store_backend *, const char *uri, struct df_store_upload **, struct df_error *);
 int df_s3_remove_prefix(struct df_store_backend *, const char *prefix, struct df_deadline, struct df_error *);
+int df_s3_publication_begin(struct df_store_backend *, const char *target, struct df_store_publication **,
+                            struct df_error *);
+int df_s3_publish(struct df_store_backend *, const char *place, const char *target, const struct df_slice *tokens,
+                  size_t token_count, struct df_error *);
+void df_s3_discard(struct df_store_backend *, const char *place, struct df_slice token);
+
+/* s3_owner.c: begins an object that says which process we are; the caller goes on with it and ends it. */
+struct df_json_writer;
+void df_s3_put_owner(struct df_json_writer *json);
+/* Whether the process of such an object is known to be dead, or a day has passed. */
+bool df_s3_owner_is_dead(const struct df_json *marker);
+
+/* s3_upload.c: the body of CompleteMultipartUpload begins, goes on with each part, and ends so. */
+void df_s3_put_completion(struct df_buf *body, const struct df_json *etags);
+/* Answers to it may hold an error under status 200. Fails with unavailable, naming the URI. */
+int df_s3_check_completion(struct df_slice answer, const char *uri, struct df_error *error);
 
 #endif

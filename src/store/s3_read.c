@@ -76,8 +76,12 @@ static int give_item(const struct reading *reading, size_t index, uint64_t at, s
         return 0;
     if (check_cancelled(reading->read, index, error) != 0)
         return -1;
-    return reading->piece(reading->ctx, index, from - item->offset,
-                          df_slice_make(bytes.data + (from - at), (size_t)(to - from)), error);
+    struct df_slice piece = df_slice_make(bytes.data + (from - at), (size_t)(to - from));
+    if (item->into) {
+        memcpy(item->into + (from - item->offset), piece.data, piece.size);
+        piece.data = item->into + (from - item->offset);
+    }
+    return reading->piece(reading->ctx, index, from - item->offset, piece, error);
 }
 
 static int take_bytes(void *ctx, struct df_slice bytes, struct df_error *error)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/json_write.h"
 #include "store/s3.h"
 #include "store/s3_xml.h"
 
@@ -18,6 +20,7 @@ struct upload {
     char *id;              /* of the multipart upload, encoded for a query; NULL: none was begun */
     char (*etags)[DF_ETAG_BYTES];
     unsigned part_count;
+    uint64_t sent_bytes;
 };
 
 static void free_upload(struct upload *upload)
@@ -83,6 +86,7 @@ static int send_part(struct upload *upload, struct df_error *error)
     int rc = df_buf_failed(&query) ? df_error_no_memory(error, "uploading") : run_one(upload, &call, error);
     if (rc == 0) {
         memcpy(upload->etags[upload->part_count++], call.etag, DF_ETAG_BYTES);
+        upload->sent_bytes += upload->pending.size;
         df_buf_clear(&upload->pending);
     }
     df_s3_call_dispose(&call);
@@ -109,25 +113,56 @@ static int write_piece(struct df_store_upload *base, struct df_slice piece, stru
 /* An error may come inside an answer of 200, after blanks that keep the connection awake. */
 static int check_completed(void *ctx, const char *parent, const char *name, const char *text, struct df_error *error)
 {
-    const struct upload *upload = ctx;
+    const char *uri = ctx;
     if (strcmp(parent, "Error") == 0 && text && strcmp(name, "Code") == 0)
-        return df_error_set(error, DF_ERROR_UNAVAILABLE, "%s: completing the upload failed: %s", upload->uri, text);
+        return df_error_set(error, DF_ERROR_UNAVAILABLE, "%s: completing the upload failed: %s", uri, text);
     return 0;
+}
+
+int df_s3_check_completion(struct df_slice answer, const char *uri, struct df_error *error)
+{
+    return df_xml_walk(answer, check_completed, (void *)(uintptr_t)uri, error);
+}
+
+static void begin_completion(struct df_buf *body)
+{
+    df_buf_put_text(body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+}
+
+static void end_completion(struct df_buf *body)
+{
+    df_buf_put_text(body, "</CompleteMultipartUpload>");
+}
+
+static void put_part(struct df_buf *body, unsigned number, struct df_slice etag)
+{
+    df_buf_printf(body, "<Part><PartNumber>%u</PartNumber><ETag>", number);
+    df_buf_put_slice(body, etag);
+    df_buf_put_text(body, "</ETag></Part>");
+}
+
+void df_s3_put_completion(struct df_buf *body, const struct df_json *etags)
+{
+    unsigned number = 0;
+    begin_completion(body);
+    for (const struct df_json *etag = etags ? etags->children : NULL; etag; etag = etag->next)
+        put_part(body, ++number, etag->text);
+    end_completion(body);
 }
 
 static int complete(struct upload *upload, struct df_error *error)
 {
     struct df_buf query = {0}, body = {0};
     df_buf_printf(&query, "uploadId=%s", upload->id);
-    df_buf_put_text(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    begin_completion(&body);
     for (unsigned i = 0; i < upload->part_count; i++)
-        df_buf_printf(&body, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i + 1, upload->etags[i]);
-    df_buf_put_text(&body, "</CompleteMultipartUpload>");
+        put_part(&body, i + 1, df_slice_text(upload->etags[i]));
+    end_completion(&body);
     struct df_s3_call call = {.method = "POST", .query = df_buf_slice(&query), .body = df_buf_slice(&body)};
     int rc = df_buf_failed(&query) || df_buf_failed(&body) ? df_error_no_memory(error, "completing an upload")
                                                            : run_one(upload, &call, error);
     if (rc == 0)
-        rc = df_xml_walk(df_buf_slice(&call.answer), check_completed, upload, error);
+        rc = df_s3_check_completion(df_buf_slice(&call.answer), upload->uri, error);
     df_s3_call_dispose(&call);
     df_buf_dispose(&query);
     df_buf_dispose(&body);
@@ -172,6 +207,42 @@ static int commit(struct df_store_upload *base, struct df_error *error)
     return rc;
 }
 
+static void put_token(const struct upload *upload, struct df_buf *token)
+{
+    struct df_json_writer json;
+    const char *slash = strrchr(upload->uri, '/');
+    df_json_writer_init(&json, token, DF_JSON_COMPACT);
+    df_json_begin_object(&json);
+    df_json_key(&json, "name");
+    df_json_text(&json, slash ? slash + 1 : upload->uri);
+    df_json_key(&json, "upload");
+    df_json_text(&json, upload->id);
+    df_json_key(&json, "etags");
+    df_json_begin_array(&json);
+    for (unsigned i = 0; i < upload->part_count; i++)
+        df_json_text(&json, upload->etags[i]);
+    df_json_end_array(&json);
+    df_json_key(&json, "bytes");
+    df_json_uint(&json, upload->sent_bytes);
+    df_json_end_object(&json);
+}
+
+/* Always multipart, however small: a put would be seen at once. */
+static int detach(struct df_store_upload *base, struct df_buf *token, struct df_error *error)
+{
+    struct upload *upload = (struct upload *)base;
+    int rc = upload->pending.size || !upload->id ? send_part(upload, error) : 0;
+    if (rc == 0)
+        put_token(upload, token);
+    if (rc == 0 && df_buf_failed(token))
+        rc = df_error_no_memory(error, "uploading");
+    if (rc == 0)
+        free_upload(upload);
+    else
+        abort_upload(base);
+    return rc;
+}
+
 int df_s3_upload(struct df_store_backend *base, const char *uri, struct df_store_upload **out, struct df_error *error)
 {
     struct upload *upload = calloc(1, sizeof *upload);
@@ -179,7 +250,8 @@ int df_s3_upload(struct df_store_backend *base, const char *uri, struct df_store
         free(upload);
         return df_error_no_memory(error, "beginning an upload");
     }
-    upload->base = (struct df_store_upload){.write = write_piece, .commit = commit, .abort = abort_upload};
+    upload->base =
+        (struct df_store_upload){.write = write_piece, .commit = commit, .abort = abort_upload, .detach = detach};
     upload->backend = (struct df_s3_backend *)base;
     if (df_s3_path_parse(&upload->path, upload->uri, error) != 0 || upload->path.key.size == 0) {
         if (upload->path.bucket.size && upload->path.key.size == 0)

@@ -79,8 +79,7 @@ static struct df_store_backend *find_backend(const struct df_store *store, const
     return NULL;
 }
 
-/* NULL when nobody knows the scheme; then the error is set. */
-static struct df_store_backend *backend_of(const struct df_store *store, const char *uri, struct df_error *error)
+struct df_store_backend *df_store_backend_of(const struct df_store *store, const char *uri, struct df_error *error)
 {
     struct df_store_backend *backend = find_backend(store, uri);
     if (!backend)
@@ -93,7 +92,7 @@ static struct df_store_backend *backend_of(const struct df_store *store, const c
 int df_store_head(struct df_store *store, const char *uri, struct df_object *out, struct df_error *error)
 {
     *out = (struct df_object){.uri = uri};
-    struct df_store_backend *backend = backend_of(store, uri, error);
+    struct df_store_backend *backend = df_store_backend_of(store, uri, error);
     return backend ? backend->head(backend, uri, out, error) : -1;
 }
 
@@ -101,7 +100,7 @@ int df_store_list_open(struct df_store *store, const char *uri, const struct df_
                        struct df_store_listing **listing, struct df_error *error)
 {
     *listing = NULL;
-    struct df_store_backend *backend = backend_of(store, uri, error);
+    struct df_store_backend *backend = df_store_backend_of(store, uri, error);
     return backend ? backend->list(backend, uri, options, listing, error) : -1;
 }
 
@@ -123,11 +122,11 @@ int df_store_read(struct df_store *store, const struct df_read *read, df_piece_f
 {
     if (read->item_count == 0)
         return 0;
-    struct df_store_backend *backend = backend_of(store, read->items[0].uri, error);
+    struct df_store_backend *backend = df_store_backend_of(store, read->items[0].uri, error);
     if (!backend)
         return -1;
     for (size_t i = 1; i < read->item_count; i++) {
-        struct df_store_backend *other = backend_of(store, read->items[i].uri, error);
+        struct df_store_backend *other = df_store_backend_of(store, read->items[i].uri, error);
         if (!other)
             return -1;
         if (other != backend)
@@ -137,19 +136,23 @@ int df_store_read(struct df_store *store, const struct df_read *read, df_piece_f
     return backend->read(backend, read, piece, ctx, error);
 }
 
-static int copy_piece(void *ctx, size_t item, uint64_t offset, struct df_slice piece, struct df_error *error)
+static int in_place(void *ctx, size_t item, uint64_t offset, struct df_slice piece, struct df_error *error)
 {
+    (void)ctx;
     (void)item;
+    (void)offset;
+    (void)piece;
     (void)error;
-    memcpy((uint8_t *)ctx + offset, piece.data, piece.size);
     return 0;
 }
 
 int df_store_read_into(struct df_store *store, const struct df_read_item *item, struct df_deadline deadline,
                        const atomic_bool *cancelled, uint8_t *to, struct df_error *error)
 {
-    struct df_read read = {.items = item, .item_count = 1, .deadline = deadline, .cancelled = cancelled};
-    return df_store_read(store, &read, copy_piece, to, error);
+    struct df_read_item placed = *item;
+    placed.into = to;
+    struct df_read read = {.items = &placed, .item_count = 1, .deadline = deadline, .cancelled = cancelled};
+    return df_store_read(store, &read, in_place, NULL, error);
 }
 
 int df_store_get(struct df_store *store, const char *uri, uint64_t limit_bytes, struct df_buf *out,
@@ -179,7 +182,7 @@ int df_store_get(struct df_store *store, const char *uri, uint64_t limit_bytes, 
 
 int df_store_put(struct df_store *store, const struct df_put *put, char etag_out[DF_ETAG_BYTES], struct df_error *error)
 {
-    struct df_store_backend *backend = backend_of(store, put->uri, error);
+    struct df_store_backend *backend = df_store_backend_of(store, put->uri, error);
     return backend ? backend->put(backend, put, etag_out, error) : -1;
 }
 
@@ -187,7 +190,7 @@ int df_store_upload_open(struct df_store *store, const char *uri, struct df_stor
                          struct df_error *error)
 {
     *upload = NULL;
-    struct df_store_backend *backend = backend_of(store, uri, error);
+    struct df_store_backend *backend = df_store_backend_of(store, uri, error);
     return backend ? backend->upload(backend, uri, upload, error) : -1;
 }
 
@@ -209,7 +212,7 @@ void df_store_upload_abort(struct df_store_upload *upload)
 
 int df_store_remove(struct df_store *store, const char *uri, struct df_deadline deadline, struct df_error *error)
 {
-    struct df_store_backend *backend = backend_of(store, uri, error);
+    struct df_store_backend *backend = df_store_backend_of(store, uri, error);
     return backend ? backend->remove(backend, uri, deadline, error) : -1;
 }
 
@@ -220,7 +223,7 @@ int df_store_remove_prefix(struct df_store *store, const char *prefix, struct df
     size_t size = strlen(prefix);
     if (size == 0 || prefix[size - 1] != '/')
         return df_error_set(error, DF_ERROR_INVALID, "'%s' is no prefix to remove: it must end with '/'", prefix);
-    struct df_store_backend *backend = backend_of(store, prefix, error);
+    struct df_store_backend *backend = df_store_backend_of(store, prefix, error);
     return backend ? backend->remove_prefix(backend, prefix, deadline, error) : -1;
 }
 

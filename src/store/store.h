@@ -58,6 +58,9 @@ struct df_read_item {
     const char *etag; /* NULL or "": whatever is there */
     uint64_t offset;
     uint64_t size_bytes; /* the range must lie inside the object: beyond its end is corrupt ("… ends at byte N") */
+    /* NULL, or room for size_bytes: the bytes are put there, without a copy on the way where the backend can, and a
+     * piece is told of when it is there. After a failure it has any content. */
+    uint8_t *into;
 };
 
 struct df_read {
@@ -67,8 +70,9 @@ struct df_read {
     const atomic_bool *cancelled; /* NULL: never; looked at between pieces */
 };
 
-/* A piece of item `item`: bytes [offset, offset + piece.size) of the item's range. Valid during the call only. Pieces
- * of one item come in order; items come interleaved in any order. Anything but 0 ends the read with that error. */
+/* A piece of item `item`: bytes [offset, offset + piece.size) of the item's range. Valid during the call only, unless
+ * it lies in the item's own memory (`into`). Pieces of one item come in order; items come interleaved in any order.
+ * Anything but 0 ends the read with that error. */
 typedef int df_piece_fn(void *ctx, size_t item, uint64_t offset, struct df_slice piece, struct df_error *error);
 
 /* Reads ranges of any number of objects of one scheme (else invalid), near ones of one object coalesced, several

@@ -1,10 +1,12 @@
-"""Parquet files of foreign origin, found inside packages of the Python registry: read equal to pyarrow, or refused with
-the sentence that the list below gives.
+"""Parquet files of foreign origin, found inside packages of the Python registry, and of npm's where npm is installed: read
+equal to pyarrow, or refused with the sentence that the list below gives.
 
 The packages are fetched when the test runs, into build/data/packages; pyarrow is installed anyway. Writers: parquet-mr
-1.6 (legacy lists), parquet-cpp 1.3 and 1.5, Arrow 5 and 8 through Dask. Helpers: test_parquet.py."""
+1.6 (legacy lists), parquet-cpp 1.3 and 1.5, Arrow 5 and 8 through Dask; from npm Spark (parquet-mr 1.8), Impala 1.3 and
+the first parquet-mr. Helpers: test_parquet.py."""
 import importlib.util
 import pathlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,9 +15,8 @@ import zipfile
 import pytest
 
 from conftest import ROOT
-from test_parquet import DUMP, exact, pa, plain, pq, refused, rows
+from test_parquet import exact, pa, plain, pq, refused, rows
 
-pytestmark = pytest.mark.skipif(not DUMP.exists(), reason=f"{DUMP} is not built")
 
 STRUCTS, LISTS = "a list of structs", "a list of lists"
 RECORDS = {f"list{depth}{'.array' * depth}.{name}": STRUCTS for depth in (1, 2, 3) for name in ("one", "two", "three")}
@@ -53,6 +54,10 @@ FILES = [
     ("spatialpandas", "0.5.0", "spatialpandas/tests/test_data/dask_repart_8.0.0.parq/part.0.parquet", MULTILINE),
     ("spatialpandas", "0.5.0", "spatialpandas/tests/test_data/dask_repart_8.0.0.parq/part.1.parquet", MULTILINE),
     ("spatialpandas", "0.5.0", "spatialpandas/tests/test_data/serial_8.0.0.parq", MULTILINE),
+    *(("node-parquet", "0.2.7", f"deps/parquet-cpp/data/{name}.parquet", {}) for name in [
+        "fixed_length_decimal", "fixed_length_decimal_legacy", "int32_decimal", "int64_decimal",  # Spark
+        "alltypes_dictionary", "alltypes_plain", "alltypes_plain.snappy",  # Impala
+    ]),
     ("pyarrow", None, "tests/data/parquet/v0.7.1.parquet", {}),
     ("pyarrow", None, "tests/data/parquet/v0.7.1.all-named-index.parquet", {}),
     ("pyarrow", None, "tests/data/parquet/v0.7.1.some-named-index.parquet", {}),
@@ -64,7 +69,9 @@ def download(package, version, *flags):
     """The file of the package; it is kept in build/data."""
     folder = ROOT / "build/data/packages"
     folder.mkdir(parents=True, exist_ok=True)
-    found = lambda: [path for path in folder.iterdir() if path.name.lower().startswith(f"{package}-{version}") and path.name.endswith((".whl", ".tar.gz"))]
+    found = lambda: [path for path in folder.iterdir() if path.name.lower().startswith(f"{package}-{version}") and path.name.endswith((".whl", ".tar.gz", ".tgz"))]
+    if not found() and package == "node-parquet":
+        subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], check=True, timeout=300, cwd=folder, capture_output=True)
     if not found():
         subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", *flags, "-d", folder, f"{package}=={version}"], check=True, timeout=300)
     return found()[0]
@@ -73,10 +80,19 @@ def download(package, version, *flags):
 def member_of(package, version, member):
     if package == "pyarrow":
         return (pathlib.Path(importlib.util.find_spec("pyarrow").origin).parent / member).read_bytes()
+    if package == "node-parquet":
+        with tarfile.open(download(package, version)) as archive:
+            return archive.extractfile(f"package/{member}").read()
     if package == "awkward":  # its samples are in the source package only
         with tarfile.open(download(package, version, "--no-binary", package)) as archive:
             return archive.extractfile(f"{package}-{version}/{member}").read()
     return zipfile.ZipFile(download(package, version, "--only-binary", ":all:")).read(member)
+
+
+def is_fetchable(package, version):
+    """npm is not needed for anything else: where it is missing, the rest of the list is long enough."""
+    folder = ROOT / "build/data/packages"
+    return package != "node-parquet" or shutil.which("npm") is not None or any(folder.glob(f"{package}-{version}*"))
 
 
 def flat(table):
@@ -88,6 +104,8 @@ def flat(table):
 
 @pytest.mark.parametrize("package,version,member,refusals", FILES, ids=lambda value: value if isinstance(value, str) else "")
 def test_foreign_files_read_equal_or_are_refused(tmp_path, package, version, member, refusals):
+    if not is_fetchable(package, version):
+        pytest.skip("npm is not installed")
     path = tmp_path / pathlib.Path(member).name
     path.write_bytes(member_of(package, version, member))
     for column, sentence in refusals.items():
@@ -103,8 +121,17 @@ def test_foreign_files_read_equal_or_are_refused(tmp_path, package, version, mem
 
 
 def test_there_are_ten_files_at_least_and_each_is_whole(tmp_path, dayfly):
-    assert len(FILES) >= 10
-    for number, (package, version, member, _) in enumerate(FILES):
+    fetchable = [one for one in FILES if is_fetchable(*one[:2])]
+    assert len(fetchable) >= 10
+    for number, (package, version, member, _) in enumerate(fetchable):
         path = tmp_path / f"{number}.parquet"
         path.write_bytes(member_of(package, version, member))
         assert "all is well" in dayfly.run("inspect", "--verify", path).stdout
+
+
+@pytest.mark.skipif(not is_fetchable("node-parquet", "0.2.7"), reason="npm is not installed")
+def test_chunks_of_the_first_parquet_mr_that_are_longer_than_they_say_are_named(tmp_path):
+    """It forgot the header of the dictionary when it added up (PARQUET-816); its other columns are read."""
+    path = tmp_path / "nation.dict-malformed.parquet"
+    path.write_bytes(member_of("node-parquet", "0.2.7", "deps/parquet-cpp/data/nation.dict-malformed.parquet"))
+    refused(path, "column 'name', page 1: it has 45 bytes, only 30 are left of its column", columns="name", kind="corrupt")

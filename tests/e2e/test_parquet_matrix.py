@@ -1,133 +1,32 @@
 """A matrix of Parquet files by other writers, read equal to pyarrow, value by value.
 
-types x encodings x codecs x page versions x nulls x lists x row groups; the table of what was read is printed (pytest -s).
-Helpers and parquet_dump: test_parquet.py."""
-import decimal
+What is in it: parquet_matrix.py. The table of what was read is printed at the end and stays in build/parquet-matrix.txt
+(`make parquet-table` makes it alone and shows it). Helpers and parquet_dump: test_parquet.py."""
 import itertools
 import json
 import math
 import os
 import random
 import subprocess
-import uuid
 
+import duckdb
+import fastparquet
+import polars
 import pytest
 
-from test_parquet import CORRUPT, DUMP, EXHAUSTED, assert_same, dump, exact, pa, plain, pq, refused, rows
-
-pytestmark = pytest.mark.skipif(not DUMP.exists(), reason=f"{DUMP} is not built")
-
-ROWS = 350
-REALS = [0.0, -0.0, math.nan, math.inf, -math.inf, 1.5, -2.25, 65504.0]
-WORDS = ["view", "addtocart", "transaction", "", "ünï", "x" * 40]
+import parquet_matrix
+from parquet_matrix import CODECS, ENCODINGS, NULLS, ROWS, TYPES, lists, options_of, table, text
+from test_parquet import CORRUPT, DUMP, ROOT, EXHAUSTED, assert_same, dump, exact, pa, plain, pq, refused, rows
 
 
-def number(digits, scale):
-    def make(rng):
-        value = rng.randint(-(10**digits) + 1, 10**digits - 1) if rng.random() < 0.5 else rng.randint(-999, 999)
-        return decimal.Decimal(value).scaleb(-scale, decimal.Context(prec=60))
-
-    return make
-
-
-def whole(bits, signed):
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    return lambda rng: rng.choice([low, high, rng.randint(low, high), rng.randint(max(low, -9), 9)])
-
-
-def real(rng):
-    return rng.choice(REALS) if rng.random() < 0.3 else float(rng.randint(-1000, 1000))
-
-
-def text(rng):
-    return rng.choice(WORDS) if rng.random() < 0.5 else f"prefix/{rng.randint(0, 99):04}/{rng.random()}"
-
-
-INTEGERS = ["PLAIN", "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"]
-FLOATS = ["PLAIN", "BYTE_STREAM_SPLIT"]
-FIXED = ["PLAIN", "BYTE_STREAM_SPLIT", "DELTA_BYTE_ARRAY"]
-STRINGS = ["PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"]
-
-# name: (type, maker, encodings beside the dictionary)
-TYPES = {
-    "bool": (pa.bool_(), lambda rng: rng.random() < 0.3, ["PLAIN", "RLE"]),
-    **{f"int{bits}": (getattr(pa, f"int{bits}")(), whole(bits, True), INTEGERS) for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": (getattr(pa, f"uint{bits}")(), whole(bits, False), INTEGERS) for bits in (8, 16, 32, 64)},
-    "half": (pa.float16(), real, ["PLAIN", "BYTE_STREAM_SPLIT"]),
-    "float": (pa.float32(), real, FLOATS),
-    "double": (pa.float64(), real, FLOATS),
-    "string": (pa.string(), text, STRINGS),
-    "large_string": (pa.large_string(), text, STRINGS),
-    "binary": (pa.binary(), lambda rng: rng.randbytes(rng.randint(0, 9)), STRINGS),
-    "fixed": (pa.binary(5), lambda rng: rng.choice([b"abcde", b"abcdf", rng.randbytes(5)]), FIXED),
-    "uuid": (pa.uuid(), lambda rng: uuid.UUID(int=rng.choice([7, rng.getrandbits(128)])).bytes, FIXED),
-    "date32": (pa.date32(), lambda rng: rng.randint(-30000, 30000), INTEGERS),
-    "time_ms": (pa.time32("ms"), lambda rng: rng.randint(0, 86399999), INTEGERS),
-    "time_us": (pa.time64("us"), lambda rng: rng.randint(0, 86399999999), INTEGERS),
-    "time_ns": (pa.time64("ns"), lambda rng: rng.randint(0, 86399999999999), INTEGERS),
-    "ms": (pa.timestamp("ms"), lambda rng: rng.randint(-(2**41), 2**41), INTEGERS),
-    "us": (pa.timestamp("us", tz="Europe/Berlin"), lambda rng: rng.randint(0, 2**51), INTEGERS),
-    "ns": (pa.timestamp("ns", tz="UTC"), lambda rng: rng.randint(0, 2**61), INTEGERS),
-    "decimal5": (pa.decimal128(5, 2), number(5, 2), FIXED),
-    "decimal9": (pa.decimal128(9, 0), number(9, 0), FIXED),
-    "decimal18": (pa.decimal128(18, 4), number(18, 4), FIXED),
-    "decimal19": (pa.decimal128(19, 4), number(19, 4), FIXED),
-    "decimal38": (pa.decimal128(38, 10), number(38, 10), FIXED),
-}
-CODECS = ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]
-NULLS = {"none": 0.0, "some": 0.3, "all": 1.0}
-
-
-def storage(kind):
-    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-
-
-def array(kind, values):
-    made = pa.array(values, storage(kind))
-    return pa.ExtensionArray.from_storage(kind, made) if isinstance(kind, pa.BaseExtensionType) else made
-
-
-def column(kind, make, rng, nulls, count):
-    share = NULLS[nulls]
-    run = [0, False]
-
-    def is_null():
-        if run[0] == 0:  # runs, so that levels have them, too
-            run[:] = [rng.choice([1, 1, 2, 9, 40, 150]), rng.random() < share]
-        run[0] -= 1
-        return run[1]
-
-    values = [None if is_null() else make(rng) for _ in range(count)]
-    if kind == pa.float16():
-        return pa.array(values, pa.float32()).cast(kind)
-    return array(kind, values)
-
-
-def lists(kind, make, rng, nulls, count):
-    """Lists of all lengths; nulls among lists and among elements."""
-    lengths = [rng.choice([0, 1, 1, 2, 3, 40 if rng.random() < 0.05 else 1]) for _ in range(count)]
-    elements = column(kind, make, rng, nulls, sum(lengths))
-    offsets = list(itertools.accumulate(lengths, initial=0))
-    gone = [nulls != "none" and rng.random() < NULLS[nulls] for _ in range(count)]
-    marks = pa.array([None if is_gone else offset for is_gone, offset in zip([*gone, False], offsets)], pa.int32())
-    return pa.ListArray.from_arrays(marks, elements)
-
-
-def table(rng, nulls, as_list, names=TYPES, count=ROWS):
-    make = lists if as_list else column
-    return pa.table({name: make(TYPES[name][0], TYPES[name][1], rng, nulls, count) for name in names})
-
-
-ENCODINGS = ["dictionary", "PLAIN", "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "BYTE_STREAM_SPLIT", "RLE"]
-
-
-def options_of(encoding, names, as_list):
-    """Write options, and the columns that can have this encoding."""
-    if encoding == "dictionary":
-        return {"use_dictionary": True}, [name for name in names if name != "bool"]
-    fitting = [name for name in names if encoding in TYPES[name][2]]
-    path = "{}.list.element" if as_list else "{}"
-    return {"use_dictionary": False, "column_encoding": {path.format(name): encoding for name in fitting}}, fitting
+def test_thousands_of_files_by_four_writers_read_equal(tmp_path, request):
+    """Each test session that has it ends with the table, with and without -s."""
+    chosen = parquet_matrix.cases()
+    assert len(chosen) >= 3000 and {case.writer for case in chosen} == {"pyarrow", "DuckDB", "Polars", "fastparquet"}
+    shown = parquet_matrix.read_equal(chosen, tmp_path)
+    (ROOT / "build/parquet-matrix.txt").write_text(shown)
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("\n" + shown)
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -320,7 +219,6 @@ def polars_table(rng, nulls):
 @pytest.mark.parametrize("codec", ["uncompressed", "snappy", "gzip", "brotli", "zstd", "lz4"])
 @pytest.mark.parametrize("nulls", NULLS)
 def test_polars_files_of_all_codecs_read_equal(tmp_path, codec, nulls):
-    polars = pytest.importorskip("polars")
     path = tmp_path / "polars.parquet"
     polars.from_arrow(polars_table(random.Random(3), nulls)).write_parquet(path, compression=codec, row_group_size=2000, data_page_size=3000)
     assert_same(path, pq.read_table(path))
@@ -330,7 +228,6 @@ def test_polars_files_of_all_codecs_read_equal(tmp_path, codec, nulls):
 @pytest.mark.parametrize("codec", ["uncompressed", "snappy", "gzip", "brotli", "zstd", "lz4_raw"])
 @pytest.mark.parametrize("nulls", NULLS)
 def test_duckdb_files_of_all_codecs_read_equal(tmp_path, codec, nulls, version):
-    duckdb = pytest.importorskip("duckdb")
     path = tmp_path / "duckdb.parquet"
     connection = duckdb.connect()
     connection.register("sample", polars_table(random.Random(5), nulls))
@@ -346,7 +243,6 @@ def test_duckdb_files_of_all_codecs_read_equal(tmp_path, codec, nulls, version):
 @pytest.mark.parametrize("codec,times", [(codec, "int64") for codec in ["UNCOMPRESSED", "GZIP", "BROTLI", "ZSTD", "LZ4", "LZ4_RAW"]] + [("SNAPPY", "int96")])
 @pytest.mark.parametrize("nulls", NULLS)
 def test_fastparquet_files_read_equal(tmp_path, codec, nulls, times):
-    fastparquet = pytest.importorskip("fastparquet")
     path = tmp_path / "fast.parquet"
     names = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float", "double", "string", "ns"]
     if nulls != "none":  # frames without types of their own for nulls have few
@@ -354,3 +250,12 @@ def test_fastparquet_files_read_equal(tmp_path, codec, nulls, times):
     frame = table(random.Random(9), nulls, False, names).to_pandas()
     fastparquet.write(str(path), frame, compression=codec, row_group_offsets=300, times=times, object_encoding="utf8" if "string" in names else "infer")
     assert_same(path, pq.read_table(path))
+
+
+@pytest.mark.parametrize("name", ["string", "binary", "int32", "bool"])
+def test_fastparquet_files_whose_nulls_were_inferred_read_as_they_were_written(tmp_path, name):
+    """It writes a bool for an enum then. pyarrow skips that, and takes levels of strings for values."""
+    path, given = tmp_path / "fast.parquet", table(random.Random(4), "none", False, [name], 60)
+    kind = {"string": "utf8", "binary": "bytes"}.get(name, "infer")
+    fastparquet.write(str(path), given.to_pandas(), has_nulls="infer", object_encoding=kind, write_index=False)
+    assert_same(path, given)

@@ -1,32 +1,29 @@
-"""Files with some bytes changed: an error, or the same answer, or a file that could not know; never a crash, a hang or
-more memory than allowed.
+"""Files with some bytes changed: an error, or the same answer, or a file that could not know (footer and headers have no
+checksum, pages may have one); never a crash, a hang or more memory than allowed.
 
 Changed are single bytes, runs of bytes, lengths (cut, doubled, with a hole), and numbers of the Thrift structs in footer
 and page headers. DAYFLY_MUTATIONS and DAYFLY_MUTATED_FILES say how many (2,000 in all of 20 files; in `make soak` 2,000
-of each of 50). parquet_dump of build/asan is taken where it is built; helpers: test_parquet.py."""
-import concurrent.futures
+of each of 50). One parquet_dump reads all of a file's mutations: memory and time are measured of each. That of
+DAYFLY_TEST_TOOLS is taken, else that of build/asan where it is built, else of build/debug. Helpers: parquet_matrix.py."""
+import collections
 import os
 import random
-import resource
-import subprocess
-import tempfile
-import threading
 
 import pytest
 
 from conftest import ROOT, SEED
-from test_parquet import DUMP, pa, pq
-from test_parquet_matrix import CODECS, NULLS, TYPES, table
+from parquet_matrix import CODECS, NULLS, TYPES, Dump, table
+from test_parquet import DUMP, pq
 
 ASAN = ROOT / "build/asan/tests/parquet_dump"
 PROGRAM = ASAN if ASAN.exists() and "DAYFLY_TEST_TOOLS" not in os.environ else DUMP
-pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
 
 FILES = int(os.environ.get("DAYFLY_MUTATED_FILES", 20))
 MUTATIONS = int(os.environ.get("DAYFLY_MUTATIONS", 2000 // FILES))
 MEMORY = 64 << 20  # what parquet_dump is allowed
 SANITIZED = PROGRAM.exists() and b"__asan_init" in PROGRAM.read_bytes()
-RSS_MAX_KIB = (600 if SANITIZED else 160) << 10  # with the program itself; sanitizers keep what was freed for a while
+RSS_MAX_KIB = (400 if SANITIZED else 100) << 10  # with the program itself; sanitizers keep what was freed for a while
+CPU_MAX_MS = 5000
 ENDS = {0, 1, 2, 3}  # fine, exhausted, invalid, corrupt or unsupported
 
 
@@ -129,17 +126,10 @@ def mutated(rng, data, places):
     return bytes(changed)
 
 
-def run(path, *flags):
-    """(exit code, what it printed, what it said, the most memory it had in KiB)."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen([PROGRAM, "--memory", str(MEMORY), *flags, path], stdout=out, stderr=err)
-        timer = threading.Timer(20, process.kill)
-        timer.start()
-        _, status, usage = os.wait4(process.pid, 0)  # the usage of this one alone
-        timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0), err.seek(0)
-        return process.returncode, out.read(), err.read(), usage.ru_maxrss
+def sanitized_dump(*flags):
+    """Little of what was freed is kept, so that the memory of one file does not count for the next."""
+    options = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=16:allocator_may_return_null=1"]))
+    return Dump("--memory", MEMORY, *flags, program=PROGRAM, environment={**os.environ, "ASAN_OPTIONS": options})
 
 
 def write(rng, number, path):
@@ -153,19 +143,38 @@ def write(rng, number, path):
     return checked
 
 
-def judge(path, kept, checked, original, data, *flags):
-    """A sentence when what happened must not happen."""
-    code, out, err, memory_kib = run(path, *flags)
-    ours_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # what a process had before it became another counts, too
-    if memory_kib > max(RSS_MAX_KIB, ours_kib + 1024):
-        return f"it took {memory_kib} KiB"
-    if code not in ENDS or b"Sanitizer" in err or b"runtime error" in err:
-        return f"ended with {code}: {err.decode(errors='replace')[-2000:]}"
-    if code != 0 and not err:
-        return f"ended with {code} and said nothing"
-    if code == 0 and out != original and checked and kept(data):
-        return "another answer, though the checksums fit"
-    return None
+class Judge:
+    """Reads files, and says what happened that must not happen."""
+
+    def __init__(self, *flags):
+        self.dump, self.ends, self.most_kib, self.most_ms = sanitized_dump(*flags), collections.Counter(), 0, 0
+
+    def read(self, path):
+        """(output, end); fails when it is not whole"""
+        lines, end, died = self.dump.read(path)
+        assert not died and end["status"] == 0, died or end
+        return lines
+
+    def problem(self, path, right=None):
+        """A sentence or None. `right`: the only answer that there may be."""
+        lines, end, died = self.dump.read(path)
+        if died:
+            return f"{path}: {died}"
+        self.most_kib, self.most_ms = max(self.most_kib, end["residentKib"]), max(self.most_ms, end["cpuMs"])
+        if end["residentKib"] > RSS_MAX_KIB or end["peakBytes"] > MEMORY or end["cpuMs"] > CPU_MAX_MS:
+            return f"{path}: it took too much: {end}"
+        if end["accountBytes"] != 0 or end["status"] not in ENDS or (end["status"] != 0 and not end["error"]):
+            return f"{path}: {end}"
+        same = "the same answer" if lines == right else "rows"
+        self.ends[end["kind"] or same] += 1
+        if right is not None and end["status"] == 0 and lines != right:
+            return f"{path}: another answer, though the checksums fit"
+        return None
+
+    def close(self):
+        ended = self.dump.close()
+        assert not ended, ended
+        print(f"{dict(self.ends)}, at most {self.most_kib} KiB and {self.most_ms} ms")
 
 
 @pytest.mark.parametrize("number", range(2))
@@ -181,14 +190,16 @@ def test_mutated_indexes_end_in_an_error_or_in_rows(tmp_path, number):
     begin = next(at for at in range(end, len(data)) if at >= sum(c.total_compressed_size for c in chunks) + 4)
     footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     wanted = "0:5-9,0:100-101,0:250-290"
-    assert run(source, "--wanted", wanted)[0] == 0
+    judge = Judge("--wanted", wanted)
+    judge.read(source)
     for _ in range(MUTATIONS):
         changed = bytearray(data)
         for _ in range(rng.choice([1, 1, 2, 5])):
             changed[rng.randrange(begin, footer)] = rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])
         path.write_bytes(changed)
-        problem = judge(path, None, False, b"", changed, "--wanted", wanted)
+        problem = judge.problem(path)
         assert not problem, f"DAYFLY_TEST_SEED={SEED}: {problem}"
+    judge.close()
 
 
 def pages_only(original, footer_begin):
@@ -227,23 +238,14 @@ def test_mutated_files_end_in_an_error_or_the_same_answer(tmp_path, number):
     checked = write(rng, number, source)
     data = source.read_bytes()
     places = header_numbers(source, data)
-    code, original, err, _ = run(source)
-    assert code == 0, err
+    judge = Judge()
+    original = judge.read(source)
     kept = pages_only(data, len(data) - 8 - int.from_bytes(data[-8:-4], "little"))
     kept.headers = headers(source, data)
-    ends = {}
-
-    def one(at):
+    for at in range(MUTATIONS):
         changed = mutated(random.Random(SEED * 1_000_000 + number * 10_000 + at), data, places)
-        path = tmp_path / f"mutated-{at}.parquet"
+        path = tmp_path / "mutated.parquet"
         path.write_bytes(changed)
-        problem = judge(path, kept, checked, original, changed)
-        if not problem:
-            path.unlink()
-        return at, problem
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for at, problem in pool.map(one, range(MUTATIONS)):
-            if problem:
-                ends[at] = problem
-    assert not ends, f"DAYFLY_TEST_SEED={SEED}, file {number}: {len(ends)} mutations, the first: {next(iter(ends.items()))}"
+        problem = judge.problem(path, original if checked and kept(changed) else None)
+        assert not problem, f"DAYFLY_TEST_SEED={SEED}, file {number}, mutation {at}: {problem}"
+    judge.close()

@@ -1,22 +1,23 @@
 """What our writer can write, read equal by pyarrow, DuckDB, Polars and fastparquet, value by value.
 
-types x encodings x codecs x page versions x nulls x row groups x indexes: files of pyarrow go through parquet_copy
-(tests/tools), which reads them with our reader and writes them with our writer. Helpers: test_parquet.py."""
+What is in the matrix: parquet_write_matrix.py. Its table is printed at the end and stays in
+build/parquet-write-matrix.txt. Here are also what the footer says, what other readers skip by our indexes and filters,
+and scans of wanted rows. Helpers and tools: test_parquet.py."""
 import itertools
 import json
 import random
 import subprocess
 
+import duckdb
+import polars
 import pytest
 
-from test_parquet import DUMP, TOOLS, assert_same, dump, exact, pa, plain, pq, rows
-from test_parquet_matrix import ROWS, table
+import parquet_write_matrix
+from parquet_matrix import ROWS, lists, table
+from parquet_write_matrix import COPY, FAMILIES
+from test_parquet import ROOT, assert_same, dump, exact, pa, plain, pq, rows
 
-duckdb = pytest.importorskip("duckdb")
-COPY = TOOLS / "parquet_copy"
-pytestmark = pytest.mark.skipif(not COPY.exists() or not DUMP.exists(), reason=f"{COPY} is not built")
-
-CODECS, PAGES, ENCODINGS, NULLS = ["none", "snappy", "zstd"], [1, 2], ["dictionary", "plain", "delta"], ["none", "some", "all"]
+CODECS, PAGES, ENCODINGS = ["none", "snappy", "zstd"], [1, 2], ["dictionary", "plain", "delta"]
 SIZES = [[], ["--row-group-rows", 100, "--page-bytes", 300]]
 EXTRAS = [[], ["--bloom"], ["--no-indexes"], ["--bloom", "--sorted-by", "int64", "--set", "dayfly.groups=whole"]]
 WRITTEN = [
@@ -33,94 +34,50 @@ def copy(source, path, *flags):
     assert done.returncode == 0, done.stderr.decode()
 
 
-UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+def test_thousands_of_times_what_we_write_is_read_equal_by_four_readers(tmp_path, request):
+    """Each test session that has it ends with the table, with and without -s."""
+    chosen = parquet_write_matrix.cases()
+    assert len(chosen) * 4 >= 5000 and {case.family for case in chosen} == set(FAMILIES)
+    shown = parquet_write_matrix.read_equal(chosen, tmp_path, all_exemptions=True)
+    (ROOT / "build/parquet-write-matrix.txt").write_text(shown)
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("\n" + shown)
 
 
-def common(column):
-    """Values in a form that is the same for every reader: times as nanoseconds."""
-    kind = column.type
-    factor = UNITS[kind.unit] if pa.types.is_time(kind) or pa.types.is_timestamp(kind) else 1
-    return exact([value if value is None else value * factor for value in plain(column)] if factor > 1 else plain(column))
+@pytest.mark.parametrize("as_list", [False, True])
+def test_our_reader_sees_what_pyarrow_sees(tmp_path, as_list):
+    given = table(random.Random(7), "some", as_list)
+    pq.write_table(given, tmp_path / "source.parquet", store_schema=False)
+    for flags in WRITTEN[::5]:
+        flags = [flag for flag in flags if flag not in ("--sorted-by", "int64")] if as_list else flags
+        copy(tmp_path / "source.parquet", tmp_path / "ours.parquet", *flags)
+        assert_same(tmp_path / "ours.parquet", pq.ParquetFile(tmp_path / "source.parquet").read())
 
 
-def assert_equal(found, given, what, but=()):
-    for name in given.column_names:
-        if name not in but:
-            wanted, got = common(given[name]), common(found[name])
-            assert wanted == got, (what, name, next((i, *pair) for i, pair in enumerate(zip(wanted, got)) if pair[0] != pair[1]))
-
-
-def by_duckdb(path, given):
-    relation = duckdb.connect().sql(f"select * replace (encode(uuid::varchar) as uuid) from '{path}'").to_arrow_table()
-    found = [None if value is None else bytes.fromhex(value.decode().replace("-", "")) for value in relation["uuid"].to_pylist()]
-    return relation.set_column(relation.column_names.index("uuid"), "uuid", pa.array(found, pa.binary()))
-
-
-def by_fastparquet(path, given):
-    """Numbers as they are, NaN and null are one to it, decimals are floats: left out."""
-    fastparquet = pytest.importorskip("fastparquet")
-    names = [name for name in given.column_names if not name.startswith(("decimal", "time", "date"))]
-    frame = fastparquet.ParquetFile(str(path)).to_pandas(columns=names)
-    for name in names:
-        values = [None if value is None or value != value else value for value in plain(given[name])]
-        found = frame[name]
-        if pa.types.is_timestamp(given[name].type):
-            found = [None if value is None else value // UNITS[given[name].type.unit] for value in nanoseconds(found)]
-        elif found.dtype == object:
-            found = [value.hex() if isinstance(value, bytes) else value for value in found]
-        else:
-            found = found.astype(object).where(found.notna(), None).tolist()
-        assert exact(list(found)) == exact(values), (path, name)
-
-
-def can_fastparquet(flags, nulls):
-    """What it reads of no writer: wide deltas, nulls in several pages of version 2, an uncompressed dictionary of no values."""
-    codec, pages, encoding, small = flags[1], flags[3], flags[5], "--page-bytes" in flags
-    if encoding == "delta" or (pages == 2 and small and nulls != "none"):
-        return False
-    return codec != "none" or encoding != "dictionary" or nulls == "none"
-
-
-def nanoseconds(series):
-    return [None if missing else value for missing, value in zip(series.isna(), series.astype("datetime64[ns]").astype("int64"))]
-
-
-@pytest.mark.parametrize("nulls", NULLS)
-@pytest.mark.parametrize("reader", ["ourselves", "pyarrow", "duckdb", "polars", "fastparquet"])
-def test_what_we_write_is_read_equal(tmp_path, reader, nulls):
-    polars = pytest.importorskip("polars") if reader == "polars" else None
-    fastparquet = pytest.importorskip("fastparquet") if reader == "fastparquet" else None
-    given = table(random.Random(NULLS.index(nulls)), nulls, False)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_bytes_are_reproducible(tmp_path, as_list):
+    """However the rows are cut: by the pages and row groups of the source, or into calls of one row."""
+    given = table(random.Random(5), "some", as_list, count=150)
     pq.write_table(given, tmp_path / "source.parquet")
-    given = pq.read_table(tmp_path / "source.parquet")
-    path = tmp_path / "ours.parquet"
-    files = 0
+    pq.write_table(given, tmp_path / "pages.parquet", row_group_size=17, data_page_size=100)
     for flags in WRITTEN:
-        copy(tmp_path / "source.parquet", path, *flags)
-        if reader == "ourselves":
-            assert_same(path, given)
-        elif reader == "pyarrow":
-            assert_equal(pq.read_table(path, page_checksum_verification=True), given, flags)
-        elif reader == "duckdb":
-            short = given.set_column(given.column_names.index("time_ns"), "time_ns", given["time_ns"].cast(pa.time64("us"), safe=False))
-            assert_equal(by_duckdb(path, given), short, flags)  # its times of day are microseconds
-        elif reader == "polars":
-            assert_equal(polars.read_parquet(path).to_arrow(), given, flags)
-        elif fastparquet and can_fastparquet(flags, nulls):
-            by_fastparquet(path, given)
-        else:
-            continue
-        files += 1
-    print(f"\n{reader}, nulls: {nulls}: {files} files, {files * given.num_columns * ROWS} values")
-
-
-def test_bytes_are_reproducible(tmp_path):
-    pq.write_table(table(random.Random(5), "some", False), tmp_path / "source.parquet")
-    pq.write_table(table(random.Random(5), "some", False), tmp_path / "pages.parquet", row_group_size=17, data_page_size=100)
-    for flags in WRITTEN:
+        flags = [flag for flag in flags if flag not in ("--sorted-by", "int64")] if as_list else flags
         copy(tmp_path / "source.parquet", tmp_path / "a.parquet", *flags)
-        copy(tmp_path / "pages.parquet", tmp_path / "b.parquet", *flags)
+        copy(tmp_path / "pages.parquet", tmp_path / "b.parquet", *flags, "--call-rows", 1)
         assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes(), flags
+
+
+def test_a_dictionary_that_is_full_is_followed_by_plain_values_or_deltas(tmp_path):
+    given = table(random.Random(5), "some", False, ["int64", "string", "uuid", "double"], count=2000)
+    given = given.append_column("list", lists(pa.int64(), lambda rng: rng.randint(0, 10**6), random.Random(6), "some", 2000))
+    pq.write_table(given, tmp_path / "source.parquet")
+    for pages in PAGES:
+        copy(tmp_path / "source.parquet", tmp_path / "ours.parquet", "--pages", pages, "--dictionary-bytes", 2000, "--page-bytes", 500)
+        group = pq.ParquetFile(tmp_path / "ours.parquet").metadata.row_group(0)
+        for at in range(group.num_columns):
+            assert {"PLAIN", "RLE_DICTIONARY"} <= set(group.column(at).encodings)
+            assert group.column(at).has_dictionary_page
+        assert_same(tmp_path / "ours.parquet", given)
 
 
 @pytest.mark.parametrize("pages", PAGES)
@@ -145,7 +102,6 @@ def test_the_footer_says_what_was_asked_for(tmp_path, encoding, pages):
 
 
 def test_pyarrow_and_duckdb_and_polars_skip_by_our_indexes_and_filters(tmp_path):
-    polars = pytest.importorskip("polars")
     path = tmp_path / "ours.parquet"
     count = 20_000
     given = pa.table({"id": range(count), "word": [f"word {i // 3}" for i in range(count)], "long": ["x" * 70 + str(i) for i in range(count)]})
@@ -191,8 +147,8 @@ def ranges(rng, counts):
 def test_wanted_rows_of_all_types_and_lists_come_and_less_is_read(tmp_path, writer):
     rng = random.Random(11)
     flat = table(rng, "some", False, count=3000)
-    lists = table(rng, "some", True, ["int64", "string"], count=3000)
-    given = flat if writer == "ourselves" else flat.append_column("list_a", lists["int64"]).append_column("list_b", lists["string"])
+    nested = table(rng, "some", True, ["int64", "string"], count=3000)
+    given = flat.append_column("list_a", nested["int64"]).append_column("list_b", nested["string"])
     path = tmp_path / "wanted.parquet"
     for number in range(12):
         version, dictionary = ["1.0", "2.0"][number % 2], number % 3 > 0

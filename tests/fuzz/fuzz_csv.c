@@ -46,7 +46,8 @@ static void mix(struct outcome *outcome, uint64_t value)
     outcome->digest = df_hash_u64(outcome->digest ^ value);
 }
 
-static void take_row(struct outcome *outcome, const struct df_text_row *row, const struct outcome *before)
+static void take_row(struct outcome *outcome, const struct df_text_row *row, enum df_text_day_order order,
+                     const struct outcome *before)
 {
     struct df_text_value value;
     struct df_text_stored stored;
@@ -58,14 +59,18 @@ static void take_row(struct outcome *outcome, const struct df_text_row *row, con
         require(cell->offset <= row->raw.size, "a cell outside of its row");
         if (i >= COLUMNS)
             continue;
-        df_text_classify(cell, &value);
+        df_text_classify(cell, order, &value);
         df_text_column_note(&outcome->columns[i], &value);
-        struct df_type type = before ? df_text_column_type(&before->columns[i]) : (struct df_type){0};
-        require(!before || df_text_convert(cell, &type, &stored), "a cell that the type of its column does not take");
+        if (!before)
+            continue;
+        struct df_type type = df_text_column_type(&before->columns[i]);
+        require(df_text_convert(cell, &type, df_text_column_order(&before->columns[i]), &stored),
+                "a cell that the type of its column does not take");
     }
 }
 
-static void read_all(struct df_text_options *options, struct outcome *outcome, const struct outcome *before)
+static void read_all(struct df_text_options *options, enum df_text_day_order order, struct outcome *outcome,
+                     const struct outcome *before)
 {
     struct df_error error = {0};
     struct df_text_reader *reader;
@@ -84,7 +89,7 @@ static void read_all(struct df_text_options *options, struct outcome *outcome, c
         line = now;
         if (step == DF_TEXT_ROW) {
             require(row.cell_count <= df_text_column_count(reader), "more cells than columns");
-            take_row(outcome, &row, before);
+            take_row(outcome, &row, order, before);
         } else {
             outcome->bad++;
             mix(outcome, bad.line * 31 + bad.column);
@@ -105,16 +110,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct df_text_options options = {.format = data[0] & 1 ? DF_TEXT_NDJSON : DF_TEXT_CSV,
                                       .delimiter = data[0] & 2 ? ';' : ',',
                                       .no_header = data[0] & 4,
+                                      .trim = data[0] & 128,
                                       .nulls = nulls,
                                       .null_count = 1,
                                       .record_bytes = RECORD_BYTES,
                                       .name = "f",
                                       .source = {.read = read_input, .ctx = &whole}};
+    enum df_text_day_order order = (enum df_text_day_order)((data[0] >> 5 & 3) % 3);
     struct outcome first = {0}, second = {0};
-    read_all(&options, &first, NULL);
+    read_all(&options, order, &first, NULL);
     options.source.ctx = &cut;
     /* What stands before damage in packed bytes depends on the pieces. */
-    read_all(&options, &second, first.failed ? NULL : &first);
+    read_all(&options, order, &second, first.failed ? NULL : &first);
     require(first.failed == second.failed, "a failure that depends on the pieces");
     if (!first.failed)
         require(first.rows == second.rows && first.bad == second.bad && first.digest == second.digest,

@@ -1,8 +1,8 @@
 /* Many funnel requests, one process: a line of JSON in (the engine's request), a line out: {"answer": …} or
  * {"error": {"kind": "…", "message": "…"}}. For property tests, where starting a program per case would be most of the
- * time.
+ * time. With "explain" answers have a member of that name: how they were made.
  *
- *     funnel_batch THREADS MEMORY_BYTES TEMPORARY_FOLDER < requests > answers */
+ *     funnel_batch THREADS MEMORY_BYTES TEMPORARY_FOLDER [explain] < requests > answers */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +17,8 @@ struct batch {
     struct df_budget budget;
     struct df_invoker *threads;
     unsigned thread_count;
+    bool wants_explain;
+    struct df_buf explain; /* of the last answer */
 
     enum df_end end;
     struct df_error error;
@@ -62,12 +64,15 @@ static int answer(struct batch *batch, struct df_slice request, struct df_memory
     batch->end = DF_END_FAILED;
     if (df_job_start(&job, &options, on_end, batch, error) != 0 || df_loop_run(batch->loop, error) != 0)
         return -1;
+    df_buf_clear(&batch->explain);
+    df_buf_put_slice(&batch->explain, df_buf_slice(&df_job_query(job)->explain));
     df_job_free(job);
     *error = batch->error;
     return batch->end == DF_END_DONE ? 0 : -1;
 }
 
-static void put_line(const struct df_memory_writer *writer, int result, const struct df_error *error)
+static void put_line(const struct batch *batch, const struct df_memory_writer *writer, int result,
+                     const struct df_error *error)
 {
     struct df_buf out = {0};
     struct df_json_writer json;
@@ -76,6 +81,10 @@ static void put_line(const struct df_memory_writer *writer, int result, const st
     df_json_key(&json, result == 0 ? "answer" : "error");
     if (result == 0) {
         df_json_raw(&json, df_buf_slice(&writer->content));
+        if (batch->wants_explain) {
+            df_json_key(&json, "explain");
+            df_json_raw(&json, df_buf_slice(&batch->explain));
+        }
     } else {
         df_json_begin_object(&json);
         df_json_key(&json, "kind");
@@ -96,18 +105,20 @@ int main(int argc, char **argv)
     struct df_error error = {0};
     char *line = NULL;
     size_t capacity = 0;
-    if (argc != 4 || make(&batch, argv, &error) != 0) {
-        fprintf(stderr, "usage: funnel_batch THREADS MEMORY_BYTES TEMPORARY_FOLDER\n%s\n", error.message);
+    batch.wants_explain = argc == 5 && strcmp(argv[4], "explain") == 0;
+    if ((argc != 4 && !batch.wants_explain) || make(&batch, argv, &error) != 0) {
+        fprintf(stderr, "usage: funnel_batch THREADS MEMORY_BYTES TEMPORARY_FOLDER [explain]\n%s\n", error.message);
         return 2;
     }
     for (ssize_t size; (size = getline(&line, &capacity, stdin)) > 0;) {
         struct df_memory_writer writer;
         df_memory_writer_init(&writer, 0);
         int result = answer(&batch, df_slice_make(line, (size_t)size), &writer, &error);
-        put_line(&writer, result, &error);
+        put_line(&batch, &writer, result, &error);
         df_memory_writer_dispose(&writer);
     }
     free(line);
+    df_buf_dispose(&batch.explain);
     batch.threads->free(batch.threads);
     df_pool_free(batch.pool);
     df_store_free(batch.store);

@@ -2,6 +2,8 @@
  *
  *   parquet_dump FILE [--columns a,b] [--memory BYTES] [--wanted GROUP:BEGIN-END,…]
  *                                                           one row per line: {"a":1,"b":null}
+ *   parquet_dump --many [the same]                          of each FILE named by a line of stdin; behind its rows
+ *             !{"status":0,"accountBytes":0,"peakBytes":0,"residentKib":0,"cpuMs":0,"kind":null,"error":null}
  *   parquet_dump --schema FILE                              one column per line
  *   parquet_dump --write-sample FILE [--rows N] [--row-group-rows N] [--page-bytes N] [--codec snappy|none]
  *                [--plain] [--no-nulls]
@@ -12,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/json_write.h"
 #include "format/parquet/parquet.h"
@@ -20,7 +23,7 @@ enum { COLUMNS_MAX = 4096, FLUSH_BYTES = 64 * 1024, SAMPLE_BATCH = 1000, WANTED_
 
 struct arguments {
     const char *path, *columns, *codec, *wanted;
-    bool schema, write_sample, plain, no_nulls;
+    bool schema, write_sample, plain, no_nulls, many;
     uint64_t memory, rows, row_group_rows, page_bytes;
 };
 
@@ -230,7 +233,7 @@ static int dump_rows(struct df_parquet_file *file, const struct arguments *argum
         put_rows(&out, file, columns, count, vectors, rows);
     flush(&out);
     df_buf_dispose(&out);
-    if (result == 0 && arguments->wanted)
+    if (result == 0 && arguments->wanted && !arguments->many)
         fprintf(stderr, "bytes read: %" PRIu64 "\n", df_parquet_scan_bytes_read(scan));
     df_parquet_scan_close(scan);
     return result;
@@ -326,24 +329,108 @@ static void dump_schema(const struct df_parquet_file *file)
     df_buf_dispose(&out);
 }
 
-static int dump(const struct arguments *arguments, struct df_error *error)
+static int dump(const struct arguments *arguments, struct df_budget *budget, struct df_error *error)
 {
-    struct df_budget budget;
-    df_budget_init(&budget, arguments->memory);
     struct df_store *store;
     if (df_store_create(&store, error) < 0)
         return -1;
     struct df_parquet_open open = {
-        .store = store, .uri = arguments->path, .budget = &budget, .deadline = df_deadline_never()};
+        .store = store, .uri = arguments->path, .budget = budget, .deadline = df_deadline_never()};
     struct df_parquet_file *file = NULL;
     int result = df_parquet_file_open(&file, &open, error);
     if (result == 0 && arguments->schema)
         dump_schema(file);
     else if (result == 0)
-        result = dump_rows(file, arguments, &budget, error);
+        result = dump_rows(file, arguments, budget, error);
     df_parquet_file_close(file);
     df_store_free(store);
     return result;
+}
+
+static int dump_one(const struct arguments *arguments, struct df_error *error)
+{
+    struct df_budget budget;
+    df_budget_init(&budget, arguments->memory);
+    return dump(arguments, &budget, error);
+}
+
+/* ---- many files ---- */
+
+static int64_t cpu_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The most memory since the last call: Linux forgets the peak when it is told to. */
+static int64_t peak_resident_kib(void)
+{
+    char line[256];
+    long long kib = -1;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "VmHWM: %lld", &kib) == 1)
+            break;
+    if (status)
+        fclose(status);
+    FILE *forget = fopen("/proc/self/clear_refs", "we");
+    if (forget) {
+        fputs("5", forget);
+        fclose(forget);
+    }
+    return kib;
+}
+
+/* How it ended, and what it took: the account (which must be empty again), its peak, memory and time. */
+static void put_end(int result, struct df_budget *budget, const struct df_error *error, int64_t took_ms)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {{"status", result < 0 ? df_error_exit_code(error->kind) : 0},
+                   {"accountBytes", (int64_t)budget->used_bytes},
+                   {"peakBytes", (int64_t)budget->peak_bytes},
+                   {"residentKib", peak_resident_kib()},
+                   {"cpuMs", took_ms}};
+    struct df_buf out = {0};
+    struct df_json_writer writer;
+    df_json_writer_init(&writer, &out, DF_JSON_COMPACT);
+    df_buf_put_char(&out, '!');
+    df_json_begin_object(&writer);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        df_json_key(&writer, numbers[i].name);
+        df_json_int(&writer, numbers[i].value);
+    }
+    df_json_key(&writer, "kind");
+    df_json_text(&writer, result < 0 ? df_error_name(error->kind) : NULL);
+    df_json_key(&writer, "error");
+    df_json_text(&writer, result < 0 ? error->message : NULL);
+    df_json_end_object(&writer);
+    df_buf_put_char(&out, '\n');
+    flush(&out);
+    df_buf_dispose(&out);
+    fflush(stdout);
+}
+
+/* One process for thousands of files: to start one costs more than to read a small file. */
+static int dump_many(struct arguments *arguments)
+{
+    char *line = NULL;
+    size_t room = 0;
+    for (ssize_t length; (length = getline(&line, &room, stdin)) > 0;) {
+        struct df_budget budget;
+        struct df_error error = {0};
+        if (line[length - 1] == '\n')
+            line[length - 1] = '\0';
+        arguments->path = line;
+        df_budget_init(&budget, arguments->memory);
+        int64_t began_ms = cpu_ms();
+        int result = dump(arguments, &budget, &error);
+        put_end(result, &budget, &error, cpu_ms() - began_ms);
+    }
+    free(line);
+    return 0;
 }
 
 /* ---- the sample ---- */
@@ -552,7 +639,8 @@ static bool take_flag(struct arguments *arguments, const char *name)
     } flags[] = {{"--schema", &arguments->schema},
                  {"--write-sample", &arguments->write_sample},
                  {"--plain", &arguments->plain},
-                 {"--no-nulls", &arguments->no_nulls}};
+                 {"--no-nulls", &arguments->no_nulls},
+                 {"--many", &arguments->many}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strcmp(name, flags[i].name) == 0)
             return *flags[i].to = true;
@@ -598,10 +686,12 @@ int main(int argc, char **argv)
         else
             arguments.path = NULL, i = argc;
     }
+    if (arguments.many && !arguments.path)
+        return dump_many(&arguments);
     if (!arguments.path) {
         df_error_set(&error, DF_ERROR_INVALID, "expected a FILE and the flags named at the top of parquet_dump.c");
         return fail(&error);
     }
-    int result = arguments.write_sample ? write_sample(&arguments, &error) : dump(&arguments, &error);
+    int result = arguments.write_sample ? write_sample(&arguments, &error) : dump_one(&arguments, &error);
     return result < 0 ? fail(&error) : 0;
 }

@@ -10,9 +10,12 @@ static int corrupt(const struct df_parquet_reader *reader, struct df_error *erro
     return df_parquet_reader_fail(reader, error, DF_ERROR_CORRUPT, "%s", text);
 }
 
-/* Bytes as they were before compression: `data` itself, or `to`. */
+enum { ALIGNMENT = 8 };
+
+/* Bytes as they were before compression: `data` itself, or in `to`, where what follows the first head_bytes is
+ * aligned. */
 static int unpack(struct df_parquet_reader *reader, int32_t codec, struct df_slice data, size_t unpacked_bytes,
-                  struct df_parquet_buffer *to, struct df_slice *out, struct df_error *error)
+                  size_t head_bytes, struct df_parquet_buffer *to, struct df_slice *out, struct df_error *error)
 {
     enum df_error_kind kind;
     const char *problem = df_parquet_codec_verify(codec, data, unpacked_bytes);
@@ -21,13 +24,14 @@ static int unpack(struct df_parquet_reader *reader, int32_t codec, struct df_sli
     *out = data;
     if (codec == DF_PARQUET_CODEC_UNCOMPRESSED)
         return 0;
-    size_t room = unpacked_bytes ? unpacked_bytes : 1;
+    size_t room = unpacked_bytes + ALIGNMENT; /* a page has less than 2^32 bytes */
     if (!df_parquet_buffer_ensure(to, reader->budget, room, 0, 100))
         return df_parquet_reader_memory_refused(reader, error, room);
-    problem = df_parquet_codec_decompress(codec, data, to->data, unpacked_bytes, &kind);
+    uint8_t *place = to->data + (ALIGNMENT - head_bytes % ALIGNMENT) % ALIGNMENT;
+    problem = df_parquet_codec_decompress(codec, data, place, unpacked_bytes, &kind);
     if (problem)
         return df_parquet_reader_fail(reader, error, kind, "%s", problem);
-    *out = df_slice_make(to->data, unpacked_bytes);
+    *out = df_slice_make(place, unpacked_bytes);
     return 0;
 }
 
@@ -58,7 +62,7 @@ static int take_dictionary_page(struct df_parquet_reader *reader, const struct d
         return df_parquet_reader_fail(reader, error, DF_ERROR_UNSUPPORTED, "a dictionary in %s is not read",
                                       df_parquet_encoding_feature(page->encoding));
     struct df_slice plain = {0};
-    if (unpack(reader, reader->codec, data, page->uncompressed_bytes, &dictionary->bytes, &plain, error) < 0 ||
+    if (unpack(reader, reader->codec, data, page->uncompressed_bytes, 0, &dictionary->bytes, &plain, error) < 0 ||
         keep_bytes(reader, &plain, error) < 0)
         return -1;
     size_t array_bytes = df_parquet_dictionary_array_bytes(reader->leaf, page->value_count, plain.size);
@@ -114,11 +118,24 @@ static int take_levels(const struct df_parquet_reader *reader, struct df_parquet
     return 0;
 }
 
+/* Bytes of levels when nothing is null, which is when values are taken where they lie: a length, and one run of one
+ * level. */
+static size_t likely_head(const struct df_parquet_leaf *leaf, const struct df_parquet_page *page)
+{
+    if (leaf->definition_max == 0 || leaf->repetition_max > 0)
+        return 0;
+    size_t varint_bytes = 1;
+    for (uint64_t header = (uint64_t)page->value_count << 1; header > 0x7f; header >>= 7)
+        varint_bytes++;
+    return sizeof(uint32_t) + varint_bytes + 1;
+}
+
 static int split_page_v1(struct df_parquet_reader *reader, const struct df_parquet_page *page, struct df_slice data,
                          struct df_slice *values, struct df_error *error)
 {
     const struct df_parquet_leaf *leaf = reader->leaf;
-    if (unpack(reader, reader->codec, data, page->uncompressed_bytes, &reader->unpacked, values, error) < 0)
+    if (unpack(reader, reader->codec, data, page->uncompressed_bytes, likely_head(leaf, page), &reader->unpacked,
+               values, error) < 0)
         return -1;
     if (take_levels(reader, &reader->repetitions, leaf->repetition_max, page->repetition_encoding, page->value_count,
                     values, error) < 0)
@@ -138,7 +155,7 @@ static int split_page_v2(struct df_parquet_reader *reader, const struct df_parqu
     df_parquet_levels_init_rle(&reader->definitions, definitions, reader->leaf->definition_max);
     int32_t codec = page->values_compressed ? reader->codec : DF_PARQUET_CODEC_UNCOMPRESSED;
     struct df_slice packed = df_slice_make(data.data + levels, data.size - levels);
-    return unpack(reader, codec, packed, page->uncompressed_bytes - levels, &reader->unpacked, values, error);
+    return unpack(reader, codec, packed, page->uncompressed_bytes - levels, 0, &reader->unpacked, values, error);
 }
 
 /* ---- pages ---- */

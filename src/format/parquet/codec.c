@@ -8,6 +8,7 @@
 
 #include "format/parquet/lz4.h"
 #include "format/parquet/names.h"
+#include "format/parquet/snappy.h"
 
 /* The best a codec can do: snappy copies 64 bytes in an element of three, deflate 258 in two bits, LZ4 255 per byte.
  * Zstd and brotli know no bound worth the name. */
@@ -62,13 +63,6 @@ const char *df_parquet_codec_verify(int32_t codec, struct df_slice compressed, s
     }
 }
 
-static bool snappy(struct df_slice compressed, uint8_t *to, size_t size)
-{
-    size_t got = size;
-    return snappy_uncompress((const char *)compressed.data, compressed.size, (char *)to, &got) == SNAPPY_OK &&
-           got == size;
-}
-
 static bool zstd(struct df_slice compressed, uint8_t *to, size_t size)
 {
     size_t got = ZSTD_decompress(to, size, compressed.data, compressed.size);
@@ -120,7 +114,7 @@ const char *df_parquet_codec_decompress(int32_t codec, struct df_slice compresse
         return NULL;
     switch (codec) {
     case DF_PARQUET_CODEC_SNAPPY:
-        return snappy(compressed, to, uncompressed_bytes) ? NULL : "its snappy data are damaged";
+        return df_snappy_decompress(compressed, to, uncompressed_bytes) ? NULL : "its snappy data are damaged";
     case DF_PARQUET_CODEC_GZIP:
         return inflate(compressed, to, uncompressed_bytes, kind);
     case DF_PARQUET_CODEC_BROTLI:

@@ -13,6 +13,9 @@ enum {
     FIRST_WINDOW_BYTES = 256 * 1024,
     WINDOW_BYTES = 1024 * 1024,
     HEADER_GUESS_BYTES = 1024,
+    /* A page from this size on is fetched alone, with what is likely to be the header of the next one: a window that
+     * ends in the middle of a page has to be moved before it can go on. */
+    LONE_PAGE_BYTES = 128 * 1024,
     /* Reading ahead takes memory from this share of the account only: the rest is for pages, which must fit. */
     READ_AHEAD_PERCENT = 50,
 };
@@ -148,12 +151,19 @@ static void slide_window(struct df_parquet_reader *reader)
     reader->size = have;
 }
 
+/* How much should stand in the window after the next fetch. */
+static size_t aim_of(const struct df_parquet_reader *reader, uint64_t left)
+{
+    size_t aim = reader->want_bytes > reader->window_bytes ? reader->want_bytes : reader->window_bytes;
+    if (reader->want_bytes >= LONE_PAGE_BYTES)
+        aim = reader->want_bytes + HEADER_GUESS_BYTES; /* a page has less than 2^32 bytes */
+    return aim < left ? aim : (size_t)left;
+}
+
 int df_parquet_reader_prepare(struct df_parquet_reader *reader, struct df_read_item *item, struct df_error *error)
 {
     uint64_t left = chunk_left(reader);
-    size_t aim = reader->want_bytes > reader->window_bytes ? reader->want_bytes : reader->window_bytes;
-    if (aim > left)
-        aim = (size_t)left;
+    size_t aim = aim_of(reader, left);
     slide_window(reader);
     size_t have = reader->size;
     /* Before a jump only the dictionary is wanted. */
@@ -173,6 +183,7 @@ int df_parquet_reader_prepare(struct df_parquet_reader *reader, struct df_read_i
         .etag = reader->file->etag,
         .offset = reader->next_offset,
         .size_bytes = aim - have,
+        .into = reader->window.data + have,
     };
     return 0;
 }
@@ -180,8 +191,9 @@ int df_parquet_reader_prepare(struct df_parquet_reader *reader, struct df_read_i
 void df_parquet_reader_feed(struct df_parquet_reader *reader, struct df_slice piece)
 {
     assert(piece.size <= reader->window.capacity - reader->size);
-    if (piece.size)
-        memcpy(reader->window.data + reader->size, piece.data, piece.size);
+    uint8_t *place = reader->window.data + reader->size;
+    if (piece.size && piece.data != place)
+        memcpy(place, piece.data, piece.size);
     reader->size += piece.size;
     reader->next_offset += piece.size;
 }

@@ -79,7 +79,7 @@ int df_parquet_reader_advance(struct df_parquet_reader *reader, struct df_error 
 uint32_t df_parquet_reader_rows_ready(const struct df_parquet_reader *reader);
 /* After advance gave 0: what to read, and room for it. Vectors given out before are no longer valid. */
 int df_parquet_reader_prepare(struct df_parquet_reader *reader, struct df_read_item *item, struct df_error *error);
-/* The bytes of that item, in order. */
+/* The bytes of that item, in order; copied unless they are in their place. */
 void df_parquet_reader_feed(struct df_parquet_reader *reader, struct df_slice piece);
 
 /* The next `rows` rows, at most rows_ready and DF_PARQUET_BATCH_ROWS. */

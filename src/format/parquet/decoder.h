@@ -23,5 +23,7 @@ int df_parquet_decoder_check(struct df_parquet_decoder *decoder);
 
 /* The list of schema elements: a tree, written depth first, to columns and leaves of the footer. */
 int df_parquet_decoder_take_schema(struct df_parquet_decoder *decoder, const struct df_thrift_field *field);
+/* 0, or -1 and corrupt when two chunks of the footer claim the same bytes. */
+int df_parquet_decoder_check_overlap(struct df_parquet_decoder *decoder);
 
 #endif

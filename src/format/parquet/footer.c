@@ -1,5 +1,6 @@
 #include "format/parquet/decoder.h"
 #include "format/parquet/names.h"
+#include "format/parquet/page_encodings.h"
 #include "format/parquet/statistics.h"
 
 #include <stdarg.h>
@@ -46,6 +47,7 @@ struct chunk_fields {
     int64_t value_count, size_bytes, unpacked_bytes, data_offset, dictionary_offset;
     int32_t type, codec;
     uint32_t encodings;
+    struct df_parquet_page_encodings page_encodings;
     struct df_parquet_place column_index, offset_index, bloom_filter;
     unsigned seen; /* bit n: field n of ColumnMetaData */
     bool encrypted, elsewhere, has_meta;
@@ -105,6 +107,9 @@ static void take_column_meta(struct df_thrift_reader *reader, const struct df_th
             break;
         case 12:
             df_parquet_take_statistics(reader, &field, &chunk->statistics);
+            break;
+        case 13:
+            df_parquet_take_page_encodings(reader, &field, &chunk->page_encodings);
             break;
         case 14:
             chunk->bloom_filter.offset = df_thrift_take_i64(reader, &field);
@@ -216,6 +221,9 @@ static int fill_chunk(struct df_parquet_decoder *decoder, const struct chunk_fie
     chunk->unpacked_bytes = fields->unpacked_bytes > 0 ? (uint64_t)fields->unpacked_bytes : 0;
     chunk->encodings = fields->encodings;
     chunk->dictionary = fields->dictionary_offset > 0;
+    chunk->only_codes = df_parquet_only_codes(&fields->page_encodings, fields->encodings);
+    if (chunk->dictionary && fields->dictionary_offset < fields->data_offset)
+        chunk->dictionary_bytes = (uint64_t)(fields->data_offset - fields->dictionary_offset);
     chunk->column_index = fields->column_index;
     chunk->offset_index = fields->offset_index;
     chunk->bloom_filter = fields->bloom_filter;
@@ -418,7 +426,7 @@ static int check_file(struct df_parquet_decoder *decoder)
         return df_parquet_decoder_corrupt(decoder, "it says that there are %lld rows, its row groups have %llu",
                                           (long long)decoder->row_count,
                                           (unsigned long long)decoder->footer->row_count);
-    return 0;
+    return df_parquet_decoder_check_overlap(decoder);
 }
 
 int df_parquet_footer_decode(struct df_parquet_footer *footer, const struct df_parquet_footer_bytes *bytes,

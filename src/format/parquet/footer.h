@@ -23,6 +23,8 @@ struct df_parquet_chunk {
     uint64_t unpacked_bytes;
     uint32_t encodings; /* bit n: encoding n */
     bool dictionary;
+    bool only_codes; /* for index.h */
+    uint64_t dictionary_bytes;
     /* As the footer says it: nothing of this is checked before it is used (index.c). */
     struct df_parquet_place column_index, offset_index, bloom_filter;
     struct df_parquet_bounds bounds;

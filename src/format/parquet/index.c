@@ -47,6 +47,7 @@ static int read_place(const struct work *work, const struct df_parquet_place *pl
     struct df_read_item item = {
         .uri = work->file->uri, .etag = work->file->etag, .offset = (uint64_t)place->offset, .size_bytes = size};
     *out = df_slice_make(to, size);
+    work->index->bytes_read += size;
     return df_store_read_into(work->file->store, &item, work->reading->deadline, work->reading->cancelled, to, error);
 }
 
@@ -272,4 +273,22 @@ void df_parquet_index_dispose(struct df_parquet_index *index)
 {
     df_parquet_memory_dispose(&index->memory);
     *index = (struct df_parquet_index){0};
+}
+
+/* ---- sizes ---- */
+
+static uint64_t size_of(const struct df_parquet_place *place)
+{
+    return place->offset > 0 && place->size_bytes > 0 ? (uint64_t)place->size_bytes : 0;
+}
+
+struct df_parquet_index_sizes df_parquet_index_sizes(const struct df_parquet_file *file, uint32_t row_group,
+                                                     uint32_t column)
+{
+    const struct df_parquet_chunk *chunk = &file->footer.row_groups[row_group].chunks[column];
+    return (struct df_parquet_index_sizes){.offset_bytes = size_of(&chunk->offset_index),
+                                           .column_bytes = size_of(&chunk->column_index),
+                                           .has_bloom = chunk->bloom_filter.offset > 0,
+                                           .only_codes = chunk->only_codes,
+                                           .dictionary_bytes = chunk->dictionary_bytes};
 }

@@ -15,7 +15,18 @@ struct df_parquet_reading {
     struct df_budget *budget; /* NULL: no account */
     struct df_deadline deadline;
     const atomic_bool *cancelled;
+    uint64_t bloom_bytes_max; /* a longer bloom filter is as good as none; 0: any */
 };
+
+/* What the footer says of a chunk's indexes: whether a look at them is worth its price. Nothing of it is checked. */
+struct df_parquet_index_sizes {
+    uint64_t offset_bytes, column_bytes; /* 0: it has none */
+    bool has_bloom;
+    bool only_codes;           /* all of its data pages hold codes into its dictionary */
+    uint64_t dictionary_bytes; /* as it stands in the file; 0: it has none */
+};
+struct df_parquet_index_sizes df_parquet_index_sizes(const struct df_parquet_file *file, uint32_t row_group,
+                                                     uint32_t column);
 
 struct df_parquet_index_page {
     uint64_t offset; /* of its header, in the file */
@@ -31,6 +42,7 @@ struct df_parquet_index {
     struct df_parquet_index_page *pages;
     uint32_t page_count;
     bool has_bounds; /* there is a column index */
+    uint64_t bytes_read;
 };
 
 /* 1: *index is filled, dispose of it; 0: the chunk has no offset index; -1 and corrupt, exhausted or what the store
@@ -50,6 +62,7 @@ struct df_parquet_bloom {
     size_t block_count;
     const struct df_parquet_file *file;
     uint32_t column;
+    uint64_t bytes_read;
 };
 
 /* 1: *bloom is filled, dispose of it; 0: there is none, or none of a kind that is known; -1. */

@@ -34,6 +34,7 @@ static int read_filter(struct df_parquet_bloom *bloom, uint32_t row_group, const
     size_t have = left < sizeof head ? (size_t)left : sizeof head;
     if (read_bytes(bloom->file, reading, offset, have, head, error) < 0)
         return -1;
+    bloom->bytes_read += have;
     enum df_bloom_header result = df_bloom_take_header(df_slice_make(head, have), &header_bytes, &block_bytes);
     if (result == DF_BLOOM_HEADER_UNKNOWN)
         return 0;
@@ -41,6 +42,8 @@ static int read_filter(struct df_parquet_bloom *bloom, uint32_t row_group, const
         return corrupt(bloom, row_group, "its header makes no sense", error);
     if (block_bytes > left - header_bytes)
         return corrupt(bloom, row_group, "it goes on behind the end of the file", error);
+    if (reading->bloom_bytes_max && block_bytes > reading->bloom_bytes_max)
+        return 0;
     uint8_t *blocks = df_parquet_memory_array(&bloom->memory, block_bytes, 1);
     if (!blocks)
         return df_error_set(error, DF_ERROR_EXHAUSTED,
@@ -48,6 +51,7 @@ static int read_filter(struct df_parquet_bloom *bloom, uint32_t row_group, const
                             bloom->file->uri, block_bytes);
     if (read_bytes(bloom->file, reading, offset + header_bytes, block_bytes, blocks, error) < 0)
         return -1;
+    bloom->bytes_read += block_bytes;
     bloom->blocks = blocks;
     bloom->block_count = block_bytes / DF_BLOOM_BLOCK_BYTES;
     return 1;

@@ -22,7 +22,7 @@ static void take_time_unit(struct df_thrift_reader *reader, const struct df_thri
     }
 }
 
-/* TimeType and TimestampType: whether it is UTC or of some place does not change the number. */
+/* TimeType and TimestampType. */
 static void take_time(struct df_thrift_reader *reader, const struct df_thrift_field *parent,
                       struct df_parquet_annotation *annotation)
 {
@@ -30,7 +30,9 @@ static void take_time(struct df_thrift_reader *reader, const struct df_thrift_fi
     if (!df_thrift_enter_struct(reader, parent))
         return;
     while (df_thrift_next_field(reader, &field)) {
-        if (field.id == 2)
+        if (field.id == 1)
+            annotation->is_local = !df_thrift_take_bool(reader, &field);
+        else if (field.id == 2)
             take_time_unit(reader, &field, annotation);
         else
             df_thrift_skip(reader, &field);
@@ -265,6 +267,7 @@ static bool time_type(const struct df_parquet_annotation *says, int32_t physical
         return false;
     column->type = (struct df_type){.kind = DF_TYPE_TIME, .unit = says->unit};
     column->meaning = DF_PARQUET_TIME;
+    column->local_time = says->is_local;
     return true;
 }
 
@@ -275,6 +278,7 @@ static bool timestamp_type(const struct df_parquet_annotation *says, int32_t phy
     column->type = (struct df_type){.kind = DF_TYPE_TIMESTAMP, .unit = says->unit};
     column->meaning =
         (enum df_parquet_meaning)(DF_PARQUET_TIMESTAMP_MS + ((unsigned)says->unit - (unsigned)DF_TIME_MS));
+    column->local_time = says->is_local;
     return true;
 }
 

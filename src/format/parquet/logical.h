@@ -33,6 +33,7 @@ struct df_parquet_annotation {
     enum df_parquet_annotation_kind kind;
     bool unit_known;
     enum df_time_unit unit;   /* of TIME and TIMESTAMP */
+    bool is_local;            /* of TIME and TIMESTAMP: not in UTC */
     int32_t bits;             /* of INTEGER */
     bool is_signed;           /* of INTEGER */
     int32_t precision, scale; /* of DECIMAL */

@@ -7,6 +7,9 @@
 /* What an arena adds to a piece, at most, when pieces are large; small ones share blocks. */
 enum { PIECE_OVERHEAD_BYTES = 32 };
 
+/* Pages of a column differ by little: some room more, if there is plenty, and the next ones fit. */
+enum { GENEROUS_FROM_BYTES = 64 * 1024, GENEROUS_DIVISOR = 16, GENEROUS_PERCENT = 25 };
+
 void *df_parquet_memory_array(struct df_parquet_memory *memory, size_t count, size_t element_bytes)
 {
     size_t bytes, charged;
@@ -53,7 +56,10 @@ bool df_parquet_buffer_ensure(struct df_parquet_buffer *buffer, struct df_budget
         return true;
     if (keep_bytes == 0) /* nothing to keep: what is there is given back first, so that the peak is one buffer */
         df_parquet_buffer_dispose(buffer, budget);
-    if (!take(budget, bytes, share_percent))
+    size_t generous = bytes >= GENEROUS_FROM_BYTES ? bytes + bytes / GENEROUS_DIVISOR : bytes;
+    if (generous > bytes && df_budget_take_share(budget, generous, GENEROUS_PERCENT))
+        bytes = generous;
+    else if (!take(budget, bytes, share_percent))
         return false;
     uint8_t *data = malloc(bytes);
     if (!data) {

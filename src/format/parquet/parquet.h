@@ -50,6 +50,7 @@ struct df_parquet_column {
     enum df_parquet_meaning meaning;
     struct df_type type;      /* what its vectors mean; meaningless if `unsupported` */
     bool optional;            /* may hold nulls (max definition level above 0) */
+    bool local_time;          /* TIME, TIMESTAMP: said not to be in UTC */
     enum df_vector_kind kind; /* what a scan gives (INT64, FLOAT64 and BYTES stand for themselves or CODES) */
     const char *unsupported;  /* NULL, or the feature that stands in the way: "a list of lists", "a map" */
 };
@@ -130,6 +131,7 @@ struct df_parquet_scan_options {
      * flat columns with an offset index no page is read whose rows are all unwanted. */
     const struct df_parquet_rows *wanted;
     uint32_t wanted_count;
+    bool scalar; /* leaves vector code out that not every processor has: for tests and debugging */
 };
 
 enum {
@@ -149,11 +151,11 @@ void df_parquet_scan_close(struct df_parquet_scan *scan);
 
 struct df_parquet_write_column {
     const char *name;
-    /* Not a list. Integers of up to 32 bits become INT32, other ones INT64; floats of up to 32 bits FLOAT; seconds
-     * milliseconds; decimals of more than 18 digits 16 bytes. */
+    /* Integers of up to 32 bits become INT32, other ones INT64; seconds milliseconds; decimals of up to 18 digits INT64,
+     * longer ones 16 bytes. A list has three levels (name.list.element), its elements may be null. */
     struct df_type type;
-    bool optional;
-    bool dictionary; /* dictionary-encode; falls back to PLAIN when the dictionary passes 1 MiB */
+    bool optional;   /* rows may be null; of a list: there may be no list */
+    bool dictionary; /* dictionary-encode; falls back to PLAIN (or delta) when the dictionary is full */
 };
 
 struct df_parquet_key_value {
@@ -164,7 +166,18 @@ struct df_parquet_key_value {
 struct df_parquet_write_more {
     bool delta;        /* integers, dates, times: DELTA_BINARY_PACKED instead of PLAIN, after a dictionary too */
     bool bloom_filter; /* of all but booleans; one false answer in a hundred, at most 8 MiB */
+
+    /* What df_type does not tell. */
+    bool is_unsigned;       /* integers: no sign, and half of the bits that the type says (which has room for them) */
+    bool is_local;          /* times and timestamps: not in UTC, but of whatever place */
+    bool elements_required; /* lists: no element is null */
+    uint32_t fixed_bytes;   /* binary: every value has so many bytes; 0: any number */
 };
+
+/* Says how a column of a file is written so that it is read with the same schema, but for decimals, which keep their
+ * meaning only. `name` is the file's; nothing is said of dictionaries, delta and filters. */
+void df_parquet_write_like(const struct df_parquet_file *file, uint32_t column, struct df_parquet_write_column *written,
+                           struct df_parquet_write_more *more);
 
 /* Says that the rows of every row group are in this order; nothing is sorted here. */
 struct df_parquet_sorting_column {
@@ -184,6 +197,7 @@ struct df_parquet_write_options {
     enum df_parquet_codec codec;
     uint32_t row_group_rows;                     /* 0: 1,048,576 */
     uint32_t page_bytes;                         /* 0: 1 MiB before compression */
+    uint32_t dictionary_bytes;                   /* of its values as PLAIN, at most; 0: 1 MiB */
     const struct df_parquet_key_value *metadata; /* "dayfly.groups" = "whole" says that each user is in one file */
     uint32_t metadata_count;
     bool pages_v2;                            /* data pages of version 2 */
@@ -199,7 +213,7 @@ typedef int df_parquet_sink_fn(void *ctx, struct df_slice piece, struct df_error
 struct df_parquet_writer;
 int df_parquet_writer_open(struct df_parquet_writer **writer, const struct df_parquet_write_options *options,
                            df_parquet_sink_fn *sink, void *ctx, struct df_error *error);
-/* Rows of all columns; kinds as a scan would give them (BYTES, or CODES with a dictionary of bytes). The same rows
+/* Rows of all columns; kinds as a scan would give them (LIST; BYTES, or CODES with a dictionary of bytes). The same rows
  * and options give the same bytes, however the rows are cut into calls. */
 int df_parquet_writer_put(struct df_parquet_writer *writer, const struct df_vector *vectors, uint32_t rows,
                           struct df_error *error);

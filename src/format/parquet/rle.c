@@ -9,7 +9,7 @@ void df_rle_init(struct df_rle *rle, struct df_slice bytes, uint32_t width)
     static const uint8_t nothing[1];
     assert(width <= 32);
     const uint8_t *at = bytes.data ? bytes.data : nothing;
-    *rle = (struct df_rle){.at = at, .end = at + bytes.size, .width = width};
+    *rle = (struct df_rle){.at = at, .end = at + bytes.size, .width = width, .unpack = df_unpack_best()};
 }
 
 uint32_t df_rle_width(uint32_t maximum)
@@ -53,11 +53,13 @@ static bool begin_repeated(struct df_rle *rle, uint64_t count)
     uint32_t value = 0;
     for (size_t i = 0; i < bytes; i++)
         value |= (uint32_t)rle->at[i] << 8 * i;
+    if (rle->width < 32 && value >> rle->width != 0)
+        return false;
     rle->at += bytes;
     rle->packed = false;
     rle->value = value;
     rle->left = count;
-    return rle->width == 32 || value >> rle->width == 0;
+    return true;
 }
 
 /* Steps to the next run that has values. */
@@ -68,51 +70,39 @@ static bool next_run(struct df_rle *rle)
         if (rle->packed)
             rle->at += rle->packed_bytes;
         rle->packed = false;
-        if (!take_header(rle, &header))
-            return false;
-        if (header & 1)
+        bool begun = take_header(rle, &header);
+        if (begun && header & 1)
             begin_packed(rle, header >> 1);
-        else if (!begin_repeated(rle, header >> 1))
+        else if (!begun || !begin_repeated(rle, header >> 1)) {
+            rle->at = rle->end; /* a failure sticks: whoever asks again, in another way, must not read on behind it */
             return false;
+        }
     }
     return true;
 }
 
-/* n values of `width` bits from bit `bit` of `from` on, which has `bytes` bytes; the values lie inside. */
-static void unpack(const uint8_t *from, uint64_t bytes, uint64_t bit, uint32_t width, uint32_t *out, size_t n)
+/* From the run's first byte on: beyond the run, too, so that the last values of it can be loaded like others. */
+static uint64_t bytes_left(const struct df_rle *rle)
 {
-    const uint32_t mask = width == 32 ? UINT32_MAX : (UINT32_C(1) << width) - 1;
-    size_t i = 0;
-    /* As long as eight bytes can be loaded: a value with its shift has at most 39 bits. */
-    uint64_t fast_end = bytes >= 8 ? (bytes - 8) * 8 + 8 : 0; /* exclusive: first bit too late for a load */
-    if (width > 0 && bit < fast_end) {
-        uint64_t fit = (fast_end - bit + width - 1) / width;
-        size_t fast = fit < n ? (size_t)fit : n;
-        for (; i < fast; i++, bit += width)
-            out[i] = (uint32_t)(df_load_u64le(from + (bit >> 3)) >> (bit & 7)) & mask;
-    }
-    for (; i < n; i++, bit += width) {
-        uint8_t last[8] = {0};
-        uint64_t byte = bit >> 3;
-        if (byte < bytes)
-            memcpy(last, from + byte, bytes - byte < 8 ? (size_t)(bytes - byte) : 8);
-        out[i] = (uint32_t)(df_load_u64le(last) >> (bit & 7)) & mask;
-    }
+    return (uint64_t)(rle->end - rle->at);
 }
 
-bool df_rle_take(struct df_rle *rle, uint32_t *out, size_t n)
+bool df_rle_take_greatest(struct df_rle *rle, uint32_t *out, size_t n, uint32_t *greatest)
 {
+    *greatest = 0;
     while (n > 0) {
         if (!next_run(rle))
             return false;
         size_t step = rle->left < n ? (size_t)rle->left : n;
+        uint32_t of_step = rle->value;
         if (rle->packed) {
-            unpack(rle->at, rle->packed_bytes, rle->bit, rle->width, out, step);
+            of_step = rle->unpack(rle->at, bytes_left(rle), rle->bit, rle->width, out, step);
             rle->bit += (uint64_t)step * rle->width;
         } else {
             for (size_t i = 0; i < step; i++)
                 out[i] = rle->value;
         }
+        *greatest = of_step > *greatest ? of_step : *greatest;
         rle->left -= step;
         out += step;
         n -= step;
@@ -120,10 +110,31 @@ bool df_rle_take(struct df_rle *rle, uint32_t *out, size_t n)
     return true;
 }
 
+bool df_rle_take(struct df_rle *rle, uint32_t *out, size_t n)
+{
+    uint32_t greatest;
+    return df_rle_take_greatest(rle, out, n, &greatest);
+}
+
+/* A bit to each byte of eight, the lowest first: byte i keeps bit i of a copy, which then carries into its highest. */
+static uint64_t spread_bits(uint8_t bits)
+{
+    uint64_t one_each = (uint64_t)bits * UINT64_C(0x0101010101010101) & UINT64_C(0x8040201008040201);
+    return (one_each + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7 & UINT64_C(0x0101010101010101);
+}
+
 static size_t unpack_bits(const uint8_t *from, uint64_t bit, uint8_t *out, size_t n)
 {
-    size_t ones = 0;
-    for (size_t i = 0; i < n; i++, bit++) {
+    size_t ones = 0, i = 0;
+    for (; i < n && bit % 8 != 0; i++, bit++) {
+        out[i] = from[bit >> 3] >> (bit & 7) & 1;
+        ones += out[i];
+    }
+    for (; n - i >= 8; i += 8, bit += 8) {
+        df_store_u64le(out + i, spread_bits(from[bit >> 3]));
+        ones += (size_t)__builtin_popcount(from[bit >> 3]);
+    }
+    for (; i < n; i++, bit++) {
         out[i] = from[bit >> 3] >> (bit & 7) & 1;
         ones += out[i];
     }

@@ -9,6 +9,7 @@
 #define DF_FORMAT_PARQUET_RLE_H
 
 #include "base/buf.h"
+#include "format/parquet/unpack.h"
 
 struct df_rle {
     const uint8_t *at, *end; /* behind the current run's header (repeated: behind its value) */
@@ -18,12 +19,15 @@ struct df_rle {
     uint64_t left;         /* values of the current run */
     uint64_t bit;          /* of a packed run: where its next value begins, from `at` */
     uint64_t packed_bytes; /* of a packed run, from `at` */
+    df_unpack_fn *unpack;  /* the best one; another may be set after init */
 };
 
 void df_rle_init(struct df_rle *rle, struct df_slice bytes, uint32_t width);
 
 /* The next n values; false when the bytes hold fewer or a value has more bits than `width`. */
 bool df_rle_take(struct df_rle *rle, uint32_t *out, size_t n);
+/* The same; *greatest is the greatest of them, 0 of none. */
+bool df_rle_take_greatest(struct df_rle *rle, uint32_t *out, size_t n, uint32_t *greatest);
 
 /* The same for width 1, one byte per value, as levels are wanted; *ones counts those that are 1. */
 bool df_rle_take_bits(struct df_rle *rle, uint8_t *out, size_t n, size_t *ones);

@@ -4,28 +4,38 @@
 #include "format/parquet/column.h"
 #include "format/parquet/convert.h"
 
+/* Without branches, as nulls come as they like. At a null values[n] is one that was moved already, or the place itself.
+ */
 static void spread_u8(uint8_t *values, const uint8_t *valid, size_t rows, size_t n)
 {
-    for (size_t row = rows; row-- > 0;)
-        values[row] = valid[row] ? values[--n] : 0;
+    for (size_t row = rows; row-- > 0;) {
+        n -= valid[row];
+        values[row] = values[n] & (uint8_t)-valid[row];
+    }
 }
 
 static void spread_u32(uint32_t *values, const uint8_t *valid, size_t rows, size_t n)
 {
-    for (size_t row = rows; row-- > 0;)
-        values[row] = valid[row] ? values[--n] : 0;
+    for (size_t row = rows; row-- > 0;) {
+        n -= valid[row];
+        values[row] = values[n] & -(uint32_t)valid[row];
+    }
 }
 
 static void spread_u64(uint64_t *values, const uint8_t *valid, size_t rows, size_t n)
 {
-    for (size_t row = rows; row-- > 0;)
-        values[row] = valid[row] ? values[--n] : 0;
+    for (size_t row = rows; row-- > 0;) {
+        n -= valid[row];
+        values[row] = values[n] & -(uint64_t)valid[row];
+    }
 }
 
 static void spread_u128(unsigned __int128 *values, const uint8_t *valid, size_t rows, size_t n)
 {
-    for (size_t row = rows; row-- > 0;)
-        values[row] = valid[row] ? values[--n] : 0;
+    for (size_t row = rows; row-- > 0;) {
+        n -= valid[row];
+        values[row] = values[n] & -(unsigned __int128)valid[row];
+    }
 }
 
 static void spread_slices(struct df_slice *values, const uint8_t *valid, size_t rows, size_t n)
@@ -80,11 +90,19 @@ void df_vector_set_values(struct df_vector *vector, const void *values)
     }
 }
 
-/* n values of the page to the front of the batch, as codes or as values. */
-static struct df_parquet_problem take_values(struct df_parquet_reader *reader, bool codes, size_t n)
+/* n values of the page, as codes or as values; *out is the front of the batch, or their place in the page, which stays
+ * until the next step as no page is begun before. Those that nulls must be put between go to the batch. */
+static struct df_parquet_problem take_values(struct df_parquet_reader *reader, bool codes, bool nulls, size_t n,
+                                             const void **out)
 {
-    if (codes)
+    if (codes) {
+        *out = reader->batch_codes.data;
         return df_parquet_values_take_codes(&reader->values, (uint32_t *)(void *)reader->batch_codes.data, n);
+    }
+    *out = nulls ? NULL : df_parquet_values_take_in_place(&reader->values, n);
+    if (*out)
+        return (struct df_parquet_problem){0};
+    *out = reader->batch.data;
     return df_parquet_values_take(&reader->values, reader->batch.data, n);
 }
 
@@ -103,13 +121,13 @@ int df_parquet_reader_decode_flat(struct df_parquet_reader *reader, uint32_t row
         return df_parquet_reader_fail(reader, error, DF_ERROR_CORRUPT,
                                       "it has values, but its type says that all are null");
     bool codes = df_parquet_values_have_codes(&reader->values);
-    struct df_parquet_problem problem = take_values(reader, codes, present);
+    const void *values = NULL;
+    struct df_parquet_problem problem = take_values(reader, codes, present < rows, present, &values);
     if (problem.text)
         return df_parquet_reader_problem(reader, error, problem);
     *vector = (struct df_vector){.kind = codes ? DF_VECTOR_CODES : reader->leaf->kind, .row_count = rows};
-    void *values = codes ? reader->batch_codes.data : reader->batch.data;
     if (present < rows) {
-        df_vector_spread(vector->kind, values, valid, rows, present);
+        df_vector_spread(vector->kind, codes ? reader->batch_codes.data : reader->batch.data, valid, rows, present);
         vector->valid = valid;
     }
     df_vector_set_values(vector, values);

@@ -78,6 +78,7 @@ static int make_arrays(struct df_parquet_scan *scan, const struct df_parquet_sca
         if (df_parquet_reader_init(&scan->readers[i], scan->file, options->columns[i], options->budget, &scan->serial,
                                    error) < 0)
             return -1;
+        scan->readers[i].values.scalar = options->scalar;
         scan->reader_count++;
     }
     return 0;
@@ -210,6 +211,7 @@ static int begin_wanted(struct df_parquet_scan *scan, struct df_error *error)
         struct df_parquet_reader *reader = &scan->readers[i];
         if (begins && df_parquet_reader_load_index(reader, scan->columns[i], &reading, error) < 0)
             return -1;
+        scan->bytes_read += begins ? reader->index.bytes_read : 0;
         df_parquet_reader_seek(reader, rows->begin, rows->end);
     }
     scan->row_at = rows->begin;

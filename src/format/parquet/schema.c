@@ -31,6 +31,15 @@ struct element {
     struct df_parquet_annotation says;
 };
 
+/* fastparquet, asked to infer whether there are nulls, writes a bool here: true for columns that have levels. (Readers
+ * that skip fields of other types than theirs take both for required, and levels for values.) */
+static int32_t take_repetition(struct df_thrift_reader *reader, const struct df_thrift_field *field)
+{
+    if (field->type == DF_THRIFT_TRUE || field->type == DF_THRIFT_FALSE)
+        return df_thrift_take_bool(reader, field);
+    return df_thrift_take_i32(reader, field);
+}
+
 static void take_element(struct df_thrift_reader *reader, struct element *element)
 {
     *element = (struct element){0};
@@ -45,7 +54,7 @@ static void take_element(struct df_thrift_reader *reader, struct element *elemen
             element->length = df_thrift_take_i32(reader, &field);
             break;
         case 3:
-            element->repetition = df_thrift_take_i32(reader, &field);
+            element->repetition = take_repetition(reader, &field);
             break;
         case 4:
             element->name = df_thrift_take_binary(reader, &field);

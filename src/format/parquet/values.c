@@ -45,6 +45,8 @@ static struct df_parquet_problem begin_codes(struct df_parquet_values *values, s
         return corrupt("its codes have more than 32 bits");
     struct df_slice runs = bytes.size ? df_slice_make(bytes.data + 1, bytes.size - 1) : bytes;
     df_rle_init(&values->rle, runs, width);
+    if (values->scalar)
+        values->rle.unpack = df_unpack_scalar;
     values->stream = DF_PARQUET_STREAM_CODES;
     values->dictionary = dictionary;
     return fine;
@@ -208,6 +210,19 @@ static struct df_parquet_problem take_fixed(struct df_parquet_values *values, vo
     return problem;
 }
 
+const void *df_parquet_values_take_in_place(struct df_parquet_values *values, size_t n)
+{
+    enum { WIDTH = 8 };
+    bool as_it_is =
+        values->leaf->conversion == DF_PARQUET_FROM_INT64 || values->leaf->conversion == DF_PARQUET_FROM_DOUBLE;
+    const uint8_t *at = values->at;
+    if (!as_it_is || values->stream != DF_PARQUET_STREAM_FIXED || (uintptr_t)at % WIDTH != 0 ||
+        n > (size_t)(values->end - at) / WIDTH)
+        return NULL;
+    values->at += n * WIDTH;
+    return at;
+}
+
 /* Byte arrays as slices, or through them to decimals. */
 static bool take_slices(struct df_parquet_values *values, struct df_slice *to, size_t n)
 {
@@ -267,9 +282,10 @@ bool df_parquet_values_have_codes(const struct df_parquet_values *values)
 
 struct df_parquet_problem df_parquet_values_take_codes(struct df_parquet_values *values, uint32_t *to, size_t n)
 {
-    if (!df_rle_take(&values->rle, to, n))
+    uint32_t greatest;
+    if (!df_rle_take_greatest(&values->rle, to, n, &greatest))
         return corrupt(ended);
-    return df_codes_below(to, n, values->dictionary->count) ? fine : corrupt("it has a code beyond its dictionary");
+    return n == 0 || greatest < values->dictionary->count ? fine : corrupt("it has a code beyond its dictionary");
 }
 
 struct df_parquet_problem df_parquet_values_take(struct df_parquet_values *values, void *to, size_t n)

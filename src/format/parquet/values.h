@@ -21,6 +21,7 @@ enum df_parquet_stream {
 
 struct df_parquet_values {
     const struct df_parquet_leaf *leaf;
+    bool scalar; /* without code for processors that have more than others */
     enum df_parquet_stream stream;
     const uint8_t *at, *end; /* BITS, FIXED, BYTES */
     size_t bit;              /* BITS */
@@ -47,6 +48,9 @@ struct df_parquet_problem df_parquet_values_begin(struct df_parquet_values *valu
  */
 bool df_parquet_values_have_codes(const struct df_parquet_values *values);
 
+/* The next n values as they lie in the page, if that is how vectors have them: aligned numbers of eight bytes. NULL,
+ * and nothing is taken, otherwise. */
+const void *df_parquet_values_take_in_place(struct df_parquet_values *values, size_t n);
 /* The next n values to elements of the leaf's kind. */
 struct df_parquet_problem df_parquet_values_take(struct df_parquet_values *values, void *to, size_t n);
 struct df_parquet_problem df_parquet_values_take_codes(struct df_parquet_values *values, uint32_t *to, size_t n);

@@ -56,20 +56,29 @@ static int check_options(const struct df_parquet_write_options *options, struct 
     if (options->page_bytes > PAGE_BYTES_MAX)
         return df_error_set(error, DF_ERROR_INVALID, "pages of %u bytes are too large, at most %d are written",
                             options->page_bytes, PAGE_BYTES_MAX);
+    if (options->dictionary_bytes > PAGE_BYTES_MAX)
+        return df_error_set(error, DF_ERROR_INVALID, "dictionaries of %u bytes are too large, at most %d are written",
+                            options->dictionary_bytes, PAGE_BYTES_MAX);
     if (options->codec != DF_PARQUET_UNCOMPRESSED && options->codec != DF_PARQUET_SNAPPY &&
         options->codec != DF_PARQUET_ZSTD)
         return df_error_set(error, DF_ERROR_INVALID, "codec %d is not written, expected none, snappy or zstd",
                             (int)options->codec);
-    for (uint32_t i = 0; i < options->sorting_count; i++)
-        if (options->sorting[i].column >= options->column_count)
+    for (uint32_t i = 0; i < options->sorting_count; i++) {
+        uint32_t column = options->sorting[i].column;
+        if (column >= options->column_count)
             return df_error_set(error, DF_ERROR_INVALID,
-                                "rows are said to be sorted by column %u, there are %u columns",
-                                options->sorting[i].column, options->column_count);
+                                "rows are said to be sorted by column %u, there are %u columns", column,
+                                options->column_count);
+        if (options->columns[column].type.list)
+            return df_error_set(error, DF_ERROR_INVALID,
+                                "rows are said to be sorted by column '%s', but lists have no order",
+                                options->columns[column].name);
+    }
     for (uint32_t i = 0; i < options->column_count; i++) {
         const struct df_parquet_write_column *column = &options->columns[i];
         struct df_write_type written;
         char text[DF_TYPE_TEXT_BYTES];
-        if (!df_write_type_of(&column->type, &written))
+        if (!df_write_type_of(column, options->more ? &options->more[i] : NULL, &written))
             return df_error_set(error, DF_ERROR_UNSUPPORTED, "column '%s': %s is not written", column->name,
                                 df_type_text(&column->type, text));
     }

@@ -6,14 +6,12 @@
 
 #include "base/buf.h"
 
-/* PLAIN bytes of a dictionary, at most. A larger one no longer saves much, and readers keep it in memory. */
-enum { DF_PARQUET_DICTIONARY_BYTES_MAX = 1024 * 1024 };
-
 struct df_write_dictionary {
+    size_t limit_bytes;  /* of `plain`; set once */
     struct df_buf plain; /* the dictionary page before compression */
     uint32_t count;
     struct df_buf offsets; /* uint32_t per entry: where it begins in `plain` */
-    uint32_t *slots;       /* number + 1 of an entry, 0: free; owned */
+    uint64_t *slots;       /* low half of an entry's hash << 32 | its number + 1; 0: free; owned */
     uint32_t slot_count;   /* a power of two, at least twice `count` */
 };
 

@@ -10,17 +10,16 @@ enum {
 
 static void put_schema(struct df_thrift_writer *writer, const struct df_write_footer *footer)
 {
-    df_thrift_put_list(writer, 2, DF_THRIFT_STRUCT, footer->column_count + 1);
+    uint32_t nodes = 1;
+    for (uint32_t i = 0; i < footer->column_count; i++)
+        nodes += df_write_type_node_count(&footer->columns[i].written);
+    df_thrift_put_list(writer, 2, DF_THRIFT_STRUCT, nodes);
     df_thrift_begin_element(writer);
     df_thrift_put_binary(writer, 4, df_slice_text("schema"));
     df_thrift_put_i32(writer, 5, (int32_t)footer->column_count);
     df_thrift_end_struct(writer);
-    for (uint32_t i = 0; i < footer->column_count; i++) {
-        const struct df_parquet_write_column *column = &footer->columns[i].options;
-        df_thrift_begin_element(writer);
-        df_write_type_put(writer, column);
-        df_thrift_end_struct(writer);
-    }
+    for (uint32_t i = 0; i < footer->column_count; i++)
+        df_write_type_put(writer, &footer->columns[i].options, &footer->columns[i].written);
 }
 
 static void put_statistics(struct df_thrift_writer *writer, const struct df_write_column *column,
@@ -100,8 +99,7 @@ static void put_chunk(struct df_thrift_writer *writer, const struct df_write_col
     df_thrift_begin_struct(writer, 3);
     df_thrift_put_i32(writer, 1, (int32_t)column->written.physical);
     put_encodings(writer, chunk);
-    df_thrift_put_list(writer, 3, DF_THRIFT_BINARY, 1);
-    df_thrift_put_element_binary(writer, df_slice_text(column->options.name));
+    df_write_type_put_path(writer, 3, &column->options);
     df_thrift_put_i32(writer, 4, (int32_t)column->codec);
     df_thrift_put_i64(writer, 5, (int64_t)chunk->value_count);
     df_thrift_put_i64(writer, 6, (int64_t)chunk->uncompressed_bytes);

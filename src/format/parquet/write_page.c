@@ -21,10 +21,10 @@ static void put_version_2(struct df_thrift_writer *writer, const struct df_write
     df_thrift_begin_struct(writer, 8);
     df_thrift_put_i32(writer, 1, (int32_t)body->value_count);
     df_thrift_put_i32(writer, 2, (int32_t)body->null_count);
-    df_thrift_put_i32(writer, 3, (int32_t)body->value_count); /* rows: there are no lists */
+    df_thrift_put_i32(writer, 3, (int32_t)body->row_count);
     df_thrift_put_i32(writer, 4, (int32_t)body->encoding);
-    df_thrift_put_i32(writer, 5, (int32_t)body->levels.size);
-    df_thrift_put_i32(writer, 6, 0);
+    df_thrift_put_i32(writer, 5, (int32_t)(body->levels.size - body->repetition_bytes));
+    df_thrift_put_i32(writer, 6, (int32_t)body->repetition_bytes);
     df_thrift_put_bool(writer, 7, compressed);
     df_thrift_end_struct(writer);
 }

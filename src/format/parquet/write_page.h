@@ -8,9 +8,10 @@
 struct df_write_page_body {
     enum df_parquet_page_type type;
     enum df_parquet_encoding encoding;
-    uint32_t value_count, null_count;
-    struct df_slice levels; /* of a data page of version 2: they stay as they are */
-    struct df_slice rest;   /* compressed */
+    uint32_t row_count, value_count, null_count; /* values with nulls; null is whatever is no value */
+    uint32_t repetition_bytes;                   /* of `levels`; those of definitions follow */
+    struct df_slice levels;                      /* of a data page of version 2: they stay as they are */
+    struct df_slice rest;                        /* compressed */
 };
 
 /* Appends the page to `out` by way of `packed`, whose content is lost. Failures stick in both. False when it is too

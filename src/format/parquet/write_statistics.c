@@ -92,14 +92,13 @@ int df_write_statistics_compare_maxima(const struct df_type *type, const struct 
 }
 
 /* Zero has two signs that compare equal: the bounds take in both (parquet.thrift, TypeDefinedOrder). */
-static void put_floating(const struct df_write_statistics *statistics, bool narrow, struct df_buf *minimum,
-                         struct df_buf *maximum)
+static void put_real(const struct df_parquet_write_column *column, const struct df_write_type *written, double bound,
+                     struct df_buf *out)
 {
-    double low = statistics->minimum.number == 0 ? -0.0 : statistics->minimum.number;
-    double high = statistics->maximum.number == 0 ? 0.0 : statistics->maximum.number;
-    float narrow_low = (float)low, narrow_high = (float)high;
-    df_buf_put(minimum, narrow ? (const void *)&narrow_low : &low, narrow ? sizeof narrow_low : sizeof low);
-    df_buf_put(maximum, narrow ? (const void *)&narrow_high : &high, narrow ? sizeof narrow_high : sizeof high);
+    struct df_write_value value = {.number = bound};
+    struct df_error error; /* reals have none */
+    df_write_value_encode(column, written, &value, &error);
+    df_buf_put_slice(out, value.plain_bytes);
 }
 
 static void put_value(const struct df_write_value *value, struct df_buf *out)
@@ -114,7 +113,9 @@ void df_write_statistics_put(const struct df_write_statistics *statistics, const
         df_buf_put_slice(minimum, df_buf_slice(&statistics->minimum_bytes));
         df_buf_put_slice(maximum, df_buf_slice(&statistics->maximum_bytes));
     } else if (column->type.kind == DF_TYPE_FLOAT) {
-        put_floating(statistics, written->physical == DF_PARQUET_FLOAT, minimum, maximum);
+        double low = statistics->minimum.number, high = statistics->maximum.number;
+        put_real(column, written, low == 0 ? -0.0 : low, minimum);
+        put_real(column, written, high == 0 ? 0.0 : high, maximum);
     } else {
         put_value(&statistics->minimum, minimum);
         put_value(&statistics->maximum, maximum);

@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "format/parquet/write_type.h"
 
+/* Sizes of pages are 31 bits in their headers. */
+enum { DF_WRITE_VALUE_BYTES_MAX = 1 << 29 };
+
 struct df_write_value {
     int64_t integer; /* also booleans */
     double number;
@@ -20,6 +23,11 @@ void df_write_value_load(const struct df_vector *vector, uint32_t row, struct df
 /* Fails with invalid when the value is not one of the type. */
 int df_write_value_encode(const struct df_parquet_write_column *column, const struct df_write_type *written,
                           struct df_write_value *value, struct df_error *error);
+
+/* Both. */
+int df_write_value_take(const struct df_parquet_write_column *column, const struct df_write_type *written,
+                        const struct df_vector *vector, uint32_t row, struct df_write_value *value,
+                        struct df_error *error);
 
 /* Least and greatest values of a chunk. */
 struct df_write_statistics {

@@ -3,53 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "format/parquet/parquet.h"
-#include "testing/testing.h"
-
-static const char *folder;
-static struct df_store *store;
-static char path[128];
-
-static int set_up(void **state)
-{
-    (void)state;
-    struct df_error error;
-    folder = test_folder_make();
-    snprintf(path, sizeof path, "%s/file.parquet", folder);
-    return df_store_create(&store, &error);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    df_store_free(store);
-    test_folder_remove(folder);
-    return 0;
-}
-
-static void save(const struct df_buf *bytes)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes->data, 1, bytes->size, file), bytes->size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int to_buf(void *ctx, struct df_slice piece, struct df_error *error)
-{
-    (void)error;
-    df_buf_put_slice(ctx, piece);
-    return 0;
-}
-
-static struct df_parquet_file *open_file(struct df_budget *budget)
-{
-    struct df_parquet_file *file = NULL;
-    struct df_error error;
-    struct df_parquet_open options = {.store = store, .uri = path, .budget = budget, .deadline = df_deadline_never()};
-    assert_ok(df_parquet_file_open(&file, &options, &error), &error);
-    return file;
-}
+#include "unit/format/parquet_fixture.h"
 
 /* ---- a table of any content ---- */
 
@@ -290,7 +244,7 @@ static void what_is_written_is_read_for_any_types_nulls_pages_and_row_groups(voi
         struct table table = table_make(&random, (uint32_t)(test_random(&random) % most), 40);
         struct df_buf bytes = {0};
         table_write(&table, &options, &random, &bytes);
-        save(&bytes);
+        save(df_buf_slice(&bytes));
         table_compare(&table, &budget);
         assert_int_equal(budget.used_bytes, 0);
         df_buf_dispose(&bytes);
@@ -331,7 +285,7 @@ static void pages_longer_than_a_window_and_across_windows_are_read(void **state)
         struct table table = table_make(&random, 150, TEXT_BYTES_MAX);
         struct df_buf bytes = {0};
         table_write(&table, &options, NULL, &bytes);
-        save(&bytes);
+        save(df_buf_slice(&bytes));
         assert_true(table_compare(&table, &budget) <= bytes.size);
         assert_int_equal(budget.used_bytes, 0);
         df_buf_dispose(&bytes);
@@ -350,7 +304,7 @@ static struct table large_table(struct df_buf *bytes, uint32_t page_bytes)
         .codec = DF_PARQUET_UNCOMPRESSED, .page_bytes = page_bytes, .row_group_rows = UINT32_MAX};
     table_write(&table, &options, NULL, bytes);
     assert_true(bytes->size > 10 * 1000 * 1000);
-    save(bytes);
+    save(df_buf_slice(bytes));
     return table;
 }
 
@@ -426,7 +380,7 @@ static void a_footer_that_does_not_fit_into_memory_is_exhausted(void **state)
     struct table table = table_make(&random, 2000, 5);
     struct df_buf bytes = {0};
     table_write(&table, &(struct df_parquet_write_options){.row_group_rows = 2}, NULL, &bytes);
-    save(&bytes);
+    save(df_buf_slice(&bytes));
     struct df_error error;
     for (uint64_t limit = 1000; limit < 300000; limit += 7777) {
         struct df_budget budget;
@@ -449,7 +403,7 @@ static void a_scan_ends_when_it_is_cancelled_or_its_deadline_passes(void **state
     struct table table = table_make(&random, 100, 5);
     struct df_buf bytes = {0};
     table_write(&table, &(struct df_parquet_write_options){0}, NULL, &bytes);
-    save(&bytes);
+    save(df_buf_slice(&bytes));
     struct df_error error;
     struct df_parquet_file *file = open_file(NULL);
     atomic_bool cancelled = true;
@@ -467,7 +421,7 @@ static void without_columns_only_row_counts_come(void **state)
     struct table table = table_make(&random, 20000, 5);
     struct df_buf bytes = {0};
     table_write(&table, &(struct df_parquet_write_options){.row_group_rows = 9000}, NULL, &bytes);
-    save(&bytes);
+    save(df_buf_slice(&bytes));
     struct df_error error;
     struct df_parquet_file *file = open_file(NULL);
     struct df_parquet_scan_options options = {
@@ -514,7 +468,7 @@ static void what_a_file_says_about_itself_can_be_asked(void **state)
     assert_ok(df_parquet_writer_put(writer, vectors, 3, &error), &error);
     assert_ok(df_parquet_writer_finish(writer, &error), &error);
     df_parquet_writer_close(writer);
-    save(&bytes);
+    save(df_buf_slice(&bytes));
     struct df_parquet_file *file = open_file(NULL);
     assert_int_equal(df_parquet_size_bytes(file), bytes.size);
     assert_int_equal(df_parquet_column_count(file), 4);
@@ -564,7 +518,7 @@ static void the_serial_of_a_dictionary_changes_with_each_row_group(void **state)
     assert_ok(df_parquet_writer_put(writer, &vector, 4, &error), &error);
     assert_ok(df_parquet_writer_finish(writer, &error), &error);
     df_parquet_writer_close(writer);
-    save(&bytes);
+    save(df_buf_slice(&bytes));
     struct df_parquet_file *file = open_file(NULL);
     uint32_t zero = 0;
     struct df_parquet_scan_options scan_options = {
@@ -632,18 +586,14 @@ static void rows_that_do_not_belong_to_their_column_are_invalid(void **state)
         {.kind = DF_VECTOR_INT64, .row_count = 1, .valid = null, .values.int64s = large},
         {.kind = DF_VECTOR_FLOAT64, .row_count = 1, .values.float64s = real},
     };
-    static const char *const texts[] = {"does not fit into INT32", "has a null", "of another kind"};
+    static const char *const texts[] = {"does not fit into its type, -2147483648 to 2147483647", "has a null",
+                                        "of another kind"};
     for (int i = 0; i < 3; i++) {
         struct df_parquet_writer *writer;
         assert_ok(df_parquet_writer_open(&writer, &options, to_buf, &bytes, &error), &error);
         assert_fails(df_parquet_writer_put(writer, &wrong[i], 1, &error), &error, DF_ERROR_INVALID, texts[i]);
         df_parquet_writer_close(writer);
     }
-    struct df_parquet_writer *writer;
-    column.type.list = true;
-    assert_fails(df_parquet_writer_open(&writer, &options, to_buf, &bytes, &error), &error, DF_ERROR_UNSUPPORTED,
-                 "a list of integers is not written");
-    assert_null(writer);
     df_buf_dispose(&bytes);
 }
 
@@ -664,9 +614,14 @@ static void values_that_their_type_cannot_have_are_invalid(void **state)
         {{.kind = DF_TYPE_DECIMAL, .precision = 10},
          {.kind = DF_VECTOR_INT128, .row_count = 1, .values.int128s = wide},
          "more than 18 digits"},
-        {{.kind = DF_TYPE_UUID}, {.kind = DF_VECTOR_BYTES, .row_count = 1, .values.bytes = short_uuid}, "has 3 bytes"},
+        {{.kind = DF_TYPE_UUID},
+         {.kind = DF_VECTOR_BYTES, .row_count = 1, .values.bytes = short_uuid},
+         "has 3 bytes, its type has 16"},
+        {{.kind = DF_TYPE_INT64, .bits = 8},
+         {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large},
+         "its type, -128 to 127"},
         {{.kind = DF_TYPE_NULL}, {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large}, "always null"},
-        {{.kind = DF_TYPE_DATE}, {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large}, "INT32"},
+        {{.kind = DF_TYPE_DATE}, {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large}, "its type"},
         {{.kind = DF_TYPE_STRING}, {.kind = DF_VECTOR_INT64, .row_count = 1, .values.int64s = large}, "a string"},
     };
     struct df_buf bytes = {0};

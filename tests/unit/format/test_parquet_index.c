@@ -7,13 +7,10 @@
 #include "format/parquet/describe.h"
 #include "format/parquet/file.h"
 #include "format/parquet/index.h"
-#include "testing/testing.h"
+#include "unit/format/parquet_fixture.h"
 
 enum { ROWS = 20000, GROUP_ROWS = 8000, COLUMNS = 4 };
 
-static const char *folder;
-static struct df_store *store;
-static char path[128];
 static const struct df_parquet_reading reading; /* without limits: set by set_up through its deadline of never */
 
 static const struct df_parquet_write_column columns[COLUMNS] = {
@@ -45,24 +42,17 @@ static void fill(void)
     }
 }
 
-static int to_file(void *ctx, struct df_slice piece, struct df_error *error)
-{
-    (void)error;
-    return fwrite(piece.data, 1, piece.size, ctx) == piece.size ? 0 : -1;
-}
-
 static void write_file(struct df_parquet_write_options options)
 {
     struct df_error error;
     struct df_parquet_writer *writer;
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
+    struct df_buf bytes = {0};
     options.columns = columns;
     options.column_count = COLUMNS;
     options.more = more;
     options.row_group_rows = GROUP_ROWS;
     options.page_bytes = 2000;
-    assert_ok(df_parquet_writer_open(&writer, &options, to_file, file, &error), &error);
+    assert_ok(df_parquet_writer_open(&writer, &options, to_buf, &bytes, &error), &error);
     const struct df_vector vectors[COLUMNS] = {
         {.kind = DF_VECTOR_INT64, .row_count = ROWS, .valid = data.valid, .values.int64s = data.numbers},
         {.kind = DF_VECTOR_BYTES, .row_count = ROWS, .valid = data.valid, .values.bytes = data.words},
@@ -71,34 +61,14 @@ static void write_file(struct df_parquet_write_options options)
     assert_ok(df_parquet_writer_put(writer, vectors, ROWS, &error), &error);
     assert_ok(df_parquet_writer_finish(writer, &error), &error);
     df_parquet_writer_close(writer);
-    assert_int_equal(fclose(file), 0);
+    save(df_buf_slice(&bytes));
+    df_buf_dispose(&bytes);
 }
 
-static int set_up(void **state)
+static int set_up_data(void **state)
 {
-    (void)state;
-    struct df_error error;
-    folder = test_folder_make();
-    snprintf(path, sizeof path, "%s/file.parquet", folder);
     fill();
-    return df_store_create(&store, &error);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    df_store_free(store);
-    test_folder_remove(folder);
-    return 0;
-}
-
-static struct df_parquet_file *open_file(void)
-{
-    struct df_parquet_file *file = NULL;
-    struct df_error error;
-    struct df_parquet_open options = {.store = store, .uri = path, .deadline = df_deadline_never()};
-    assert_ok(df_parquet_file_open(&file, &options, &error), &error);
-    return file;
+    return set_up(state);
 }
 
 static struct df_parquet_reading all_the_time(void)
@@ -141,7 +111,7 @@ static void test_indexes_say_rows_nulls_and_bounds_of_every_page(void **state)
 {
     (void)state;
     write_file((struct df_parquet_write_options){.codec = DF_PARQUET_SNAPPY});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     struct df_parquet_reading now = all_the_time();
     struct df_error error;
     uint32_t pages = 0, nulls_only = 0;
@@ -170,7 +140,7 @@ static void test_a_file_may_be_without_indexes(void **state)
 {
     (void)state;
     write_file((struct df_parquet_write_options){.no_indexes = true});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     struct df_parquet_reading now = all_the_time();
     struct df_parquet_index index;
     struct df_error error;
@@ -245,7 +215,7 @@ static void test_wanted_rows_come_and_no_others(void **state)
         write_file((struct df_parquet_write_options){.codec = round % 2 ? DF_PARQUET_ZSTD : DF_PARQUET_UNCOMPRESSED,
                                                      .pages_v2 = round % 3 == 0,
                                                      .no_indexes = round % 5 == 0});
-        struct df_parquet_file *file = open_file();
+        struct df_parquet_file *file = open_file(NULL);
         uint32_t count = random_rows(&random, wanted, MOST), found_count, at = 0;
         scan_rows(file, wanted, count, found, &found_count);
         for (uint32_t i = 0; i < count; i++)
@@ -262,7 +232,7 @@ static void test_pages_without_wanted_rows_are_not_read(void **state)
     static uint32_t found[ROWS];
     uint32_t count;
     write_file((struct df_parquet_write_options){0});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     uint64_t all = scan_rows(file, NULL, 0, found, &count);
     assert_int_equal(count, ROWS);
     struct df_parquet_rows one = {1, 7000, 7001};
@@ -280,7 +250,7 @@ static void test_wanted_rows_that_are_not_there_are_refused(void **state)
 {
     (void)state;
     write_file((struct df_parquet_write_options){0});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     const struct df_parquet_rows wrong[][2] = {{{0, 0, GROUP_ROWS + 1}, {1, 0, 1}},
                                                {{0, 5, 5}, {1, 0, 1}},
                                                {{1, 0, 1}, {0, 0, 1}},
@@ -307,7 +277,7 @@ static void test_a_bloom_filter_has_all_values_and_few_others(void **state)
 {
     (void)state;
     write_file((struct df_parquet_write_options){0});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     struct df_parquet_reading now = all_the_time();
     struct df_parquet_bloom blooms[3];
     struct df_error error;
@@ -338,7 +308,7 @@ static void test_zeros_of_both_signs_are_found(void **state)
 {
     (void)state;
     write_file((struct df_parquet_write_options){0});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     struct df_parquet_reading now = all_the_time();
     struct df_error error;
     struct df_parquet_value zero = {.kind = DF_VECTOR_FLOAT64, .as.float64 = -0.0};
@@ -360,7 +330,7 @@ static void test_indexes_that_lie_are_corrupt(void **state)
 {
     (void)state;
     write_file((struct df_parquet_write_options){.codec = DF_PARQUET_SNAPPY});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     struct df_parquet_reading now = all_the_time();
     struct df_parquet_chunk *chunk = &file->footer.row_groups[0].chunks[0];
     const struct df_parquet_place places[] = {
@@ -391,7 +361,7 @@ static void test_an_index_of_another_column_is_noticed(void **state)
     (void)state;
     static const uint32_t column = 0;
     write_file((struct df_parquet_write_options){0});
-    struct df_parquet_file *file = open_file();
+    struct df_parquet_file *file = open_file(NULL);
     struct df_parquet_chunk *chunks = file->footer.row_groups[0].chunks;
     chunks[0].offset_index = chunks[2].offset_index;
     struct df_parquet_rows wanted = {0, 7000, 7001};
@@ -467,5 +437,5 @@ int main(void)
         cmocka_unit_test(test_an_index_of_another_column_is_noticed),
         cmocka_unit_test(test_delta_packed_numbers_come_back),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up_data, tear_down);
 }

@@ -6,28 +6,7 @@
 #include "format/parquet/names.h"
 #include "format/parquet/rle.h"
 #include "format/parquet/thrift.h"
-#include "testing/testing.h"
-
-static const char *folder;
-static struct df_store *store;
-static char path[128];
-
-static int set_up(void **state)
-{
-    (void)state;
-    struct df_error error;
-    folder = test_folder_make();
-    snprintf(path, sizeof path, "%s/lie.parquet", folder);
-    return df_store_create(&store, &error);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    df_store_free(store);
-    test_folder_remove(folder);
-    return 0;
-}
+#include "unit/format/parquet_fixture.h"
 
 /* A file of one optional INT64 column 'x' in one row group: a dictionary of two values, a page of codes, a page of
  * PLAIN values; three rows each, the middle one null. Each field says what a lie would say. */
@@ -190,14 +169,6 @@ static struct df_buf tell(const struct story *story)
     return out;
 }
 
-static void save(struct df_slice bytes)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes.data, 1, bytes.size, file), bytes.size);
-    assert_int_equal(fclose(file), 0);
-}
-
 static int64_t number_at(const struct df_vector *vector, uint32_t row)
 {
     const struct df_dictionary *dictionary = vector->dictionary;
@@ -214,8 +185,7 @@ static int64_t number_at(const struct df_vector *vector, uint32_t row)
 static int read_all(struct df_budget *budget, int64_t *sum, uint64_t *rows_read, struct df_error *error)
 {
     struct df_parquet_file *file;
-    struct df_parquet_open open = {.store = store, .uri = path, .budget = budget, .deadline = df_deadline_never()};
-    if (df_parquet_file_open(&file, &open, error) < 0)
+    if (try_open(&file, budget, error) < 0)
         return -1;
     uint32_t columns[64], count = 0;
     for (uint32_t i = 0; i < df_parquet_column_count(file) && count < 64; i++)

@@ -117,17 +117,41 @@ static void test_an_empty_input_has_no_columns(void **state)
     check("a,b", "a,b\n");
 }
 
-static void test_headers_with_names_missing_or_twice_fail(void **state)
+static void test_columns_without_a_name_are_called_by_their_number(void **state)
 {
     (void)state;
-    check("a,,c\n", "invalid: 't.csv': line 1, column 3: a column without a name (if there is no header, say "
-                    "--no-header)\n");
+    check(",a,\"\"\n1,2,3\n", "c1,a,c3\n2[1|2|3]\n");
+}
+
+static void test_headers_with_names_twice_or_of_utf16_fail(void **state)
+{
+    (void)state;
+    check("c2,\n", "invalid: 't.csv': line 1, column 4: a second column 'c2' (if there is no header, say "
+                   "--no-header)\n");
     check("a,b,\"a\"\n", "invalid: 't.csv': line 1, column 5: a second column 'a' (if there is no header, say "
                          "--no-header)\n");
     check("\xff\xfe"
           "a",
           "invalid: 't.csv': line 1, column 1: this is UTF-16, and only UTF-8 is read: convert it first (iconv -f "
           "UTF-16 -t UTF-8)\n");
+}
+
+static void test_blanks_around_fields_are_taken_away_when_asked_for(void **state)
+{
+    (void)state;
+    struct df_text_options trim = {.trim = true};
+    check_options(trim, " a ,\t\"b\" \n 1 , \" x \"\"y\" \t\r\n  ,\"\"  \n", "a,b\n2[1| x \"y]\n3[<null>|]\n");
+    check_options(trim, "a,b\n1, \"x\" y\n2, z \"\n",
+                  "a,b\n(2:8 text behind a closing quote: a quote inside quotes is "
+                  "written twice: 1, \"x\" y)\n(3:6 a quote inside a field without "
+                  "quotes: put the field in quotes and double the quote: 2, z \")\n");
+    check_options((struct df_text_options){.trim = true, .delimiter = '\t'}, "a\t b\n\t x\n", "a,b\n2[<null>|x]\n");
+    check_options((struct df_text_options){.trim = true, .no_header = true}, "1, \"x\" \n2,y \n",
+                  "c1,c2\n1[1|x]\n2[2|y]\n");
+    check("a,b\n 1, \"x\"\n2,\"x\" \n",
+          "a,b\n(2:5 a blank before a quote: --trim takes blanks around fields away:  1, "
+          "\"x\")\n(3:6 a blank behind a closing quote: --trim takes blanks around fields "
+          "away: 2,\"x\" )\n");
 }
 
 static void test_bad_rows_are_told_with_their_place_and_left_out(void **state)
@@ -208,7 +232,9 @@ int main(void)
         cmocka_unit_test(test_nulls_are_empty_fields_without_quotes),
         cmocka_unit_test(test_without_header_and_with_another_delimiter),
         cmocka_unit_test(test_an_empty_input_has_no_columns),
-        cmocka_unit_test(test_headers_with_names_missing_or_twice_fail),
+        cmocka_unit_test(test_columns_without_a_name_are_called_by_their_number),
+        cmocka_unit_test(test_headers_with_names_twice_or_of_utf16_fail),
+        cmocka_unit_test(test_blanks_around_fields_are_taken_away_when_asked_for),
         cmocka_unit_test(test_bad_rows_are_told_with_their_place_and_left_out),
         cmocka_unit_test(test_a_row_beyond_the_limit_is_bad_and_the_next_is_found),
         cmocka_unit_test(test_the_place_of_a_cut_changes_nothing),

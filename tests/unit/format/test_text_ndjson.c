@@ -78,8 +78,12 @@ static void test_members_become_columns(void **state)
 static void test_lines_that_are_no_objects_are_bad(void **state)
 {
     (void)state;
-    check("[1]\n{\"a\":1}\n5\n", "(1:1 an array, where each line should be an object)\n2 a:3=1\n(3:1 a number, where "
+    check("[1]\n{\"a\":1}\n5\n", "(1:1 an array, where each line should be an object (jq -c '.[]' makes lines of an "
+                                 "array))\n2 a:3=1\n(3:1 a number, where "
                                  "each line should be an object)\n");
+    check("{\n",
+          "(1:2 not JSON: unexpected end of the text: the object of line 1, column 1 is not closed; each line is an "
+          "object by itself (jq -c . or jq -c '.[]' makes such lines))\n");
     check("{\"a\":1}\n{\"a\":\xff}\n{\"\":1}\n", "1 a:3=1\n(2:6 this is not UTF-8)\n(3:5 a member without a name, or "
                                                  "with a zero byte in it)\n");
 }

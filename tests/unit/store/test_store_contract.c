@@ -400,6 +400,8 @@ static int take_piece(void *ctx, size_t item, uint64_t offset, struct df_slice p
     assert_int_equal(offset, reading->received[item]);
     assert_true(piece.size > 0 && piece.size <= asked->size_bytes - offset);
     size_t object = (size_t)(asked->uri[strlen(asked->uri) - 1] - '0');
+    if (asked->into)
+        assert_ptr_equal(piece.data, asked->into + offset);
     for (size_t i = 0; i < piece.size; i++)
         if (piece.data[i] != byte_at(object, asked->offset + offset + i))
             fail_msg("item %zu: wrong byte at %llu", item, (unsigned long long)(offset + i));
@@ -461,8 +463,12 @@ static void random_ranges_give_their_bytes_in_order(void **state)
                                              .offset = test_random(&seed) % OBJECT_BYTES};
             uint64_t left = OBJECT_BYTES - items[i].offset;
             items[i].size_bytes = test_random(&seed) % ((left < limit ? left : limit) + 1);
+            if (test_random(&seed) % 2) /* some bring their own memory, beside those that do not */
+                items[i].into = malloc(items[i].size_bytes + 1);
         }
         read_and_check(fixture, items, count);
+        for (size_t i = 0; i < count; i++)
+            free(items[i].into);
     }
 }
 
