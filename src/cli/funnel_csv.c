@@ -1,24 +1,14 @@
 #include "base/json_write.h"
 #include "cli/funnel_output.h"
+#include "format/text/csv_put.h"
 
 #include <inttypes.h>
 
+/* Blanks at the ends are kept by quotes: some readers cut them. */
 static void put_field(struct df_buf *out, struct df_slice text)
 {
-    bool plain = text.size == 0 || (text.data[0] != ' ' && text.data[text.size - 1] != ' ');
-    for (size_t i = 0; plain && i < text.size; i++)
-        plain = !strchr(",\"\r\n", text.data[i]) || text.data[i] == 0;
-    if (plain) {
-        df_buf_put_slice(out, text);
-        return;
-    }
-    df_buf_put_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            df_buf_put_char(out, '"');
-        df_buf_put_u8(out, text.data[i]);
-    }
-    df_buf_put_char(out, '"');
+    bool blank_ends = text.size > 0 && (text.data[0] == ' ' || text.data[text.size - 1] == ' ');
+    df_csv_put_field(out, text, blank_ends);
 }
 
 static void put_share(struct df_buf *out, uint64_t share, uint64_t whole)

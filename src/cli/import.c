@@ -90,10 +90,14 @@ static int read_plan(struct df_cli *cli, const struct df_cli_arguments *argument
                                     .time = df_cli_value(arguments, "--time"),
                                     .format = df_cli_value(arguments, "--format"),
                                     .no_header = df_cli_value(arguments, "--no-header") != NULL,
+                                    .trim = df_cli_value(arguments, "--trim") != NULL,
                                     .temporary_folder = df_config_text(cli->config, "temporary.folder"),
                                     .arguments = arguments};
     if (!plan->folder || !plan->folder[0])
         return df_error_set(error, DF_ERROR_INVALID, "-o FOLDER is missing: where the files go");
+    const char *dates = df_cli_value(arguments, "--dates");
+    if (dates)
+        plan->order = strcmp(dates, "dmy") == 0 ? DF_TEXT_DAY_FIRST : DF_TEXT_MONTH_FIRST;
     read_bad_rows(arguments, plan);
     if (df_cli_value_int(arguments, "--parts", 1, PARTS_MOST, &plan->parts, error) < 0 ||
         read_delimiter(arguments, plan, error) < 0 || read_nulls(arguments, plan, error) < 0 ||
@@ -125,7 +129,7 @@ static int sort_and_write(struct df_import *import, struct df_import_folder *fol
 {
     struct df_import_sorter *sorter;
     int result = df_import_sorter_open(&sorter, import, error);
-    begin_stage(import, 1, import->input_count);
+    begin_stage(import, 1, df_import_chunk_count(import));
     if (result == 0)
         result = df_import_sort_rows(import, sorter, error);
     begin_stage(import, 2, (uint64_t)import->plan.parts);
@@ -166,7 +170,7 @@ static int import_all(struct df_import *import, struct df_error *error)
     if (import->plan.bad == DF_IMPORT_BAD_FILE &&
         df_store_upload_open(import->store, import->plan.bad_file, &import->bad_upload, error) < 0)
         return -1;
-    begin_stage(import, 0, import->input_count);
+    begin_stage(import, 0, df_import_chunk_count(import));
     if (df_import_scan(import, error) < 0)
         return -1;
     choose_parts(import);
@@ -294,11 +298,15 @@ static const struct df_cli_flag flags[] = {
      .help = "of every input (default: by the name, else by the content)"},
     {.name = "--delimiter", .value_name = "CHAR", .help = "between fields (default: a comma; of TSV a tab)"},
     {.name = "--no-header", .help = "the first row is data; the columns are c1, c2, …"},
+    {.name = "--trim", .help = "blanks around fields, also around their quotes, are no part of them"},
     {.name = "--null", .value_name = "TEXT", .repeatable = true, .help = "is null too, besides the empty field: NA"},
     {.name = "--type",
      .value_name = "COLUMN=TYPE",
      .repeatable = true,
      .help = "instead of what is found: bool, int, float, string, date, timestamp"},
+    {.name = "--dates",
+     .choices = "dmy|mdy",
+     .help = "01/02/2024 is 1 February, or 2 January (default: as the rest of the column tells)"},
     {.name = "--bad-rows",
      .value_name = "skip|fail|FILE",
      .help = "rows that cannot be taken: left out, an error (default), or kept in FILE"},
@@ -314,14 +322,18 @@ const struct df_cli_command df_command_import = {
                    "take as they are: every user in one file, rows by user and time. INPUT is a\n"
                    "file, a folder, a glob, s3://bucket/prefix, or - for standard input.\n\n"
                    "Types come from all rows: whole numbers, numbers, true and false, dates and\n"
-                   "timestamps (ISO 8601), else strings; 007 is a string. Empty fields without\n"
-                   "quotes are null. Members of JSON objects become a.b, lists their JSON text.\n"
-                   "The input is read twice. What memory has no room for goes to the temporary\n"
-                   "folder. The files appear together in the end, or not at all.\n\n"
+                   "timestamps (2024-01-02T03:04:05Z, 13.02.2024, 2 Jan 2024, 1/13/2024 3:04 PM),\n"
+                   "else strings; 007 is a string. A few values that make a column a string are\n"
+                   "told with their place. Empty fields without quotes are null. A column without\n"
+                   "a name is called by its number: c1. Members of JSON objects become a.b, lists\n"
+                   "their JSON text.\n\n"
+                   "The input is read twice, on one thread. What memory has no room for goes to the\n"
+                   "temporary folder. The files appear together in the end, or not at all.\n\n"
                    "Examples:\n"
                    "  dayfly import events.csv.gz -o events --user user_id --time ts\n"
                    "  zcat *.log.gz | dayfly import - -o logs --format ndjson --user user.id\n"
-                   "  dayfly import in/ -o out --user id --type zip=string --bad-rows skip\n",
+                   "  dayfly import in/ -o out --user id --type zip=string --bad-rows skip\n"
+                   "  dayfly import us.csv -o us --user id --time day --dates mdy --null NA --trim\n",
     .operands = "INPUT",
     .operands_minimum = 1,
     .flags = flags,

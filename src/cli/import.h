@@ -10,6 +10,7 @@
 #define DF_CLI_IMPORT_H
 
 #include "cli/cli.h"
+#include "cli/import_key.h"
 #include "format/text/names.h"
 #include "format/text/value.h"
 #include "store/store.h"
@@ -25,8 +26,9 @@ struct df_import_plan {
     int64_t parts;                    /* 0: by the size of the input */
     const char *format;               /* NULL: by name or content */
     char delimiter;                   /* 0: of the format */
-    bool no_header;
-    const char **nulls; /* owned */
+    bool no_header, trim;
+    enum df_text_day_order order; /* of dates; ANY: as the column says */
+    const char **nulls;           /* owned */
     size_t null_count;
     const struct df_cli_arguments *arguments; /* for --type */
     enum df_import_bad bad;
@@ -45,15 +47,22 @@ struct df_import_input {
     char delimiter;
 };
 
+/* Where some kind of cell was met first. */
+struct df_import_met {
+    uint32_t input; /* index + 1; 0: not met */
+    char text[28];  /* of the cell, cut between characters */
+    struct df_text_place place;
+};
+
 struct df_import_column {
     const char *name;
     struct df_text_column seen;
     const char *forced; /* type of --type, NULL: inferred */
     struct df_type type;
-    struct {
-        uint32_t input; /* index + 1; 0: not met */
-        struct df_text_place place;
-    } first[DF_TEXT_CLASSES]; /* where a cell of each class was met first */
+    enum df_text_day_order order;
+    struct df_import_met first[DF_TEXT_CLASSES];
+    struct df_import_met first_of_order[3]; /* by df_text_day_order; ANY: an ambiguous one */
+    uint64_t counts[DF_TEXT_CLASSES];
 };
 
 struct df_import {
@@ -82,6 +91,8 @@ struct df_import {
 /* What the operands mean. not_found when there is nothing to read. */
 int df_import_find_inputs(struct df_import *import, struct df_error *error);
 void df_import_inputs_dispose(struct df_import *import);
+/* Pieces in which all inputs are read: the parts of the progress of a pass. */
+uint64_t df_import_chunk_count(const struct df_import *import);
 /* A reader of one input from its first byte; both are closed by df_import_close_input. */
 struct df_import_reading;
 int df_import_open_input(struct df_import *import, size_t index, struct df_import_reading **reading,
@@ -100,7 +111,8 @@ struct df_import_map {
 int df_import_map(struct df_import *import, const struct df_text_reader *reader, struct df_import_map *map,
                   struct df_error *error);
 /* True when the cell contradicts the type that --type gives its column. */
-bool df_import_contradicts(const struct df_import_column *column, const struct df_text_cell *cell);
+bool df_import_contradicts(const struct df_import *import, const struct df_import_column *column,
+                           const struct df_text_cell *cell);
 int df_import_interrupted(const struct df_import *import, struct df_error *error); /* -1 when it is */
 
 /* ---- import_columns.c ---- */
@@ -110,19 +122,16 @@ int df_import_settle_columns(struct df_import *import, struct df_error *error);
 /* -1 when a column of --user, --time or --type is not there. */
 int df_import_check_named(struct df_import *import, struct df_error *error);
 
+/* ---- import_mixed.c ---- */
+
+/* Says of columns that are strings though most of their values are something else which value made them so, and where
+ * it stands. */
+void df_import_tell_mixed(const struct df_import *import);
+/* The failure of a column whose dates are asked for and could be read in two ways. */
+int df_import_two_ways(const struct df_import *import, const struct df_import_column *column, struct df_error *error);
+
 /* ---- import_sort.c ---- */
 
-struct df_import_key {
-    uint32_t part;
-    bool user_null;
-    uint64_t user; /* an integer, or the first bytes of a string, so that numbers order as users do */
-    uint64_t time; /* orders as times do; UINT64_MAX: none */
-};
-struct df_import_record {
-    struct df_import_key key;
-    struct df_slice user_text; /* of a string */
-    struct df_slice values;
-};
 struct df_import_sorter;
 int df_import_sorter_open(struct df_import_sorter **sorter, const struct df_import *import, struct df_error *error);
 int df_import_sorter_add(struct df_import_sorter *sorter, const struct df_import_record *record,

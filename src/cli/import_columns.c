@@ -82,10 +82,14 @@ static void settle_user(struct df_import *import)
         *type = (struct df_type){.kind = DF_TYPE_STRING};
 }
 
+static bool is_dated(const struct df_type *type)
+{
+    return type->kind == DF_TYPE_DATE || type->kind == DF_TYPE_TIMESTAMP;
+}
+
 static bool is_time(const struct df_type *type)
 {
-    return type->kind == DF_TYPE_INT64 || type->kind == DF_TYPE_UINT64 || type->kind == DF_TYPE_FLOAT ||
-           type->kind == DF_TYPE_DATE || type->kind == DF_TYPE_TIMESTAMP;
+    return type->kind == DF_TYPE_INT64 || type->kind == DF_TYPE_UINT64 || type->kind == DF_TYPE_FLOAT || is_dated(type);
 }
 
 /* The class whose first cell shows best why it is no time: text, else true and false. */
@@ -115,6 +119,9 @@ static int settle_time(struct df_import *import, struct df_error *error)
         return 0;
     uint32_t index = (uint32_t)df_text_names_find(&import->names, df_slice_text(name));
     struct df_import_column *column = &import->columns[index];
+    if (import->plan.time && !column->forced && df_text_column_is_ambiguous(&column->seen) &&
+        column->counts[DF_TEXT_CLASS_STRING] == 0)
+        return df_import_two_ways(import, column, error);
     if (column->type.kind == DF_TYPE_NULL && index != import->user)
         column->type = (struct df_type){.kind = DF_TYPE_TIMESTAMP, .unit = DF_TIME_US};
     if (!is_time(&column->type))
@@ -127,14 +134,22 @@ static int settle_time(struct df_import *import, struct df_error *error)
 
 int df_import_settle_columns(struct df_import *import, struct df_error *error)
 {
+    if (import->line.fd >= 0)
+        df_progress_wipe(&import->line); /* notes follow */
     for (uint32_t i = 0; i < import->names.count; i++) {
         struct df_import_column *column = &import->columns[i];
         column->type = df_text_column_type(&column->seen);
+        column->order = df_text_column_order(&column->seen);
         if (column->forced)
             df_text_type_named(column->forced, &column->seen, &column->type);
+        if (column->forced && is_dated(&column->type) && df_text_column_is_ambiguous(&column->seen))
+            return df_import_two_ways(import, column, error);
     }
     if (df_import_check_named(import, error) < 0 || find_user(import, error) < 0)
         return -1;
     settle_user(import);
-    return settle_time(import, error);
+    if (settle_time(import, error) < 0)
+        return -1;
+    df_import_tell_mixed(import);
+    return 0;
 }

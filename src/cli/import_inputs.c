@@ -28,6 +28,20 @@ struct df_import_reading {
 
 /* ---- reading an input ---- */
 
+static size_t chunk_bytes(const struct df_import *import)
+{
+    size_t share = import->plan.memory_bytes / 16;
+    return share < CHUNK_BYTES ? share : CHUNK_BYTES;
+}
+
+uint64_t df_import_chunk_count(const struct df_import *import)
+{
+    uint64_t count = 0, chunk = chunk_bytes(import);
+    for (size_t i = 0; i < import->input_count; i++)
+        count += import->inputs[i].size_bytes / chunk + (import->inputs[i].size_bytes % chunk > 0);
+    return count ? count : 1;
+}
+
 static int fetch(struct df_import_reading *reading, struct df_error *error)
 {
     const struct df_import_input *input = reading->input;
@@ -48,6 +62,7 @@ static int fetch(struct df_import_reading *reading, struct df_error *error)
     reading->begin = 0;
     reading->end = size;
     atomic_fetch_add(&import->progress.bytes, size);
+    atomic_fetch_add(&import->progress.parts_done, 1);
     if (import->line.fd >= 0)
         df_progress_draw(&import->line, &import->progress);
     return 0;
@@ -68,13 +83,11 @@ static int read_bytes(void *ctx, uint8_t *to, size_t capacity, size_t *got, stru
 static int open_reading(struct df_import *import, const struct df_import_input *input,
                         struct df_import_reading **reading, struct df_error *error)
 {
-    size_t share = import->plan.memory_bytes / 16;
     struct df_import_reading *made = calloc(1, sizeof *made);
     *reading = NULL;
     if (!made)
         return df_error_no_memory(error, "while opening an input");
-    *made = (struct df_import_reading){
-        .import = import, .input = input, .capacity = share < CHUNK_BYTES ? share : CHUNK_BYTES};
+    *made = (struct df_import_reading){.import = import, .input = input, .capacity = chunk_bytes(import)};
     made->chunk = malloc(made->capacity);
     if (!made->chunk) {
         free(made);
@@ -102,6 +115,7 @@ int df_import_open_input(struct df_import *import, size_t index, struct df_impor
     struct df_text_options options = {.format = input->format,
                                       .delimiter = input->delimiter,
                                       .no_header = import->plan.no_header,
+                                      .trim = import->plan.trim,
                                       .nulls = import->plan.nulls,
                                       .null_count = import->plan.null_count,
                                       .record_bytes = record_bytes(import),

@@ -24,14 +24,6 @@ static uint64_t order_of_double(double value)
     return bits >> 63 ? ~bits : bits | (UINT64_C(1) << 63);
 }
 
-static uint64_t order_of_text(struct df_slice text)
-{
-    uint64_t order = 0;
-    for (size_t i = 0; i < 8; i++)
-        order = order << 8 | (i < text.size ? text.data[i] : 0);
-    return order;
-}
-
 static uint64_t time_order(const struct df_type *type, const struct df_text_stored *stored)
 {
     if (stored->is_null)
@@ -48,15 +40,14 @@ static void set_user(const struct df_import *import, const struct df_text_stored
     uint64_t hash = 0;
     record->user_text = df_slice_make(NULL, 0);
     record->key.user_null = stored->is_null;
-    record->key.user = 0;
     if (stored->is_null) {
         hash = 0;
     } else if (type->kind == DF_TYPE_STRING) {
         record->user_text = stored->bytes;
-        record->key.user = order_of_text(stored->bytes);
+        df_import_key_set_text(&record->key, stored->bytes);
         hash = df_hash_bytes(stored->bytes);
     } else {
-        record->key.user = type->kind == DF_TYPE_UINT64 ? (uint64_t)stored->int64 : order_of_int64(stored->int64);
+        record->key.user[0] = type->kind == DF_TYPE_UINT64 ? (uint64_t)stored->int64 : order_of_int64(stored->int64);
         hash = df_hash_u64((uint64_t)stored->int64);
     }
     record->key.part = (uint32_t)(hash % (uint64_t)import->plan.parts);
@@ -141,7 +132,7 @@ static bool put_columns(struct maker *maker, struct df_import_record *record, bo
     for (uint32_t i = 0; i < import->names.count; i++) {
         const struct df_import_column *column = &import->columns[i];
         struct df_text_stored stored;
-        if (!df_text_convert(maker->cells[i] ? maker->cells[i] : &missing, &column->type, &stored)) {
+        if (!df_text_convert(maker->cells[i] ? maker->cells[i] : &missing, &column->type, column->order, &stored)) {
             *changed = !column->forced;
             return false;
         }
@@ -163,7 +154,7 @@ static bool put_columns(struct maker *maker, struct df_import_record *record, bo
 static bool contradicts(const struct maker *maker, const struct df_text_row *row)
 {
     for (uint32_t i = 0; i < row->cell_count && i < maker->map.count; i++)
-        if (df_import_contradicts(&maker->import->columns[maker->map.columns[i]], &row->cells[i]))
+        if (df_import_contradicts(maker->import, &maker->import->columns[maker->map.columns[i]], &row->cells[i]))
             return true;
     return false;
 }
@@ -189,7 +180,7 @@ static int add_row(struct maker *maker, const struct df_text_row *row, struct df
     record.values = df_buf_slice(&maker->values);
     import->userless_count += record.key.user_null;
     import->part_rows[record.key.part]++;
-    import->digest = df_hash_u64(import->digest ^ record.key.user ^ df_hash_bytes(record.user_text));
+    import->digest = df_hash_u64(import->digest ^ record.key.user[0] ^ df_hash_bytes(record.user_text));
     import->digest = df_hash_u64(import->digest ^ df_hash_bytes(record.values));
     return df_import_sorter_add(maker->sorter, &record, error);
 }
@@ -230,7 +221,6 @@ static int sort_inputs(struct maker *maker, struct df_error *error)
         df_import_close_input(reading, reader);
         if (result < 0)
             return -1;
-        atomic_fetch_add(&import->progress.parts_done, 1);
     }
     return df_import_sorter_finish(maker->sorter, error);
 }

@@ -19,7 +19,7 @@ void df_import_record_store(uint8_t *to, const struct df_import_record *record)
     size_t user_bytes = record->user_text.size;
     df_store_u32le(to, (uint32_t)df_import_record_bytes(record));
     df_store_u32le(to + 4, record->key.part);
-    df_store_u64le(to + 8, record->key.user);
+    df_store_u64le(to + 8, record->key.user[0]);
     df_store_u64le(to + 16, record->key.time);
     df_store_u32le(to + 24, record->key.user_null ? UINT32_MAX : (uint32_t)user_bytes);
     if (user_bytes > 0)
@@ -30,32 +30,18 @@ void df_import_record_store(uint8_t *to, const struct df_import_record *record)
 size_t df_import_record_load(const uint8_t *from, struct df_import_record *record)
 {
     uint32_t size = df_load_u32le(from), user_bytes = df_load_u32le(from + 24);
-    record->key.user_null = user_bytes == UINT32_MAX;
-    if (record->key.user_null)
+    bool user_null = user_bytes == UINT32_MAX;
+    if (user_null)
         user_bytes = 0;
-    record->key.part = df_load_u32le(from + 4);
-    record->key.user = df_load_u64le(from + 8);
-    record->key.time = df_load_u64le(from + 16);
     record->user_text = df_slice_make(from + DF_IMPORT_HEAD_BYTES, user_bytes);
+    record->key = (struct df_import_key){.part = df_load_u32le(from + 4),
+                                         .user_null = user_null,
+                                         .user = {df_load_u64le(from + 8)},
+                                         .time = df_load_u64le(from + 16)};
+    if (user_bytes > 0)
+        df_import_key_set_text(&record->key, record->user_text);
     record->values = df_slice_make(from + DF_IMPORT_HEAD_BYTES + user_bytes, size - DF_IMPORT_HEAD_BYTES - user_bytes);
     return size;
-}
-
-static int order(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
-static int compare(const struct df_import_record *a, const struct df_import_record *b)
-{
-    int result = order(a->key.part, b->key.part);
-    if (result == 0)
-        result = order(b->key.user_null, a->key.user_null);
-    if (result == 0)
-        result = order(a->key.user, b->key.user);
-    if (result == 0)
-        result = df_slice_compare(a->user_text, b->user_text);
-    return result ? result : order(a->key.time, b->key.time);
 }
 
 /* ---- writing a run ---- */
@@ -157,9 +143,17 @@ static int advance(struct df_import_merge *merge, struct reader *reader, struct 
     return 0;
 }
 
+/* Keys of records are their first member. */
+static struct df_slice text_of_record(const void *ctx, const struct df_import_key *key)
+{
+    (void)ctx;
+    return ((const struct df_import_record *)(const void *)key)->user_text;
+}
+
 static bool is_less(const struct df_import_merge *merge, uint32_t a, uint32_t b)
 {
-    int result = compare(&merge->readers[a].record, &merge->readers[b].record);
+    const struct df_import_record *first = &merge->readers[a].record, *second = &merge->readers[b].record;
+    int result = df_import_key_compare(&first->key, &second->key, text_of_record, NULL);
     return result ? result < 0 : a < b;
 }
 

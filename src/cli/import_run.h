@@ -1,6 +1,7 @@
 /* Records as bytes, and sorted runs of them in the temporary folder.
  *
- *     u32 size of all | u32 part | u64 user | u64 time | u32 size of the user's text, UINT32_MAX: null | text | values
+ *     u32 size of all | u32 part | u64 user, of an integer | u64 time | u32 size of the user's text, UINT32_MAX: null |
+ *     text | values
  */
 #ifndef DF_CLI_IMPORT_RUN_H
 #define DF_CLI_IMPORT_RUN_H

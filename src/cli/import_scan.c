@@ -94,13 +94,24 @@ static int take_bad_row(struct df_import *import, size_t input, const struct df_
                         import->inputs[input].name, bad->line, bad->column, bad->reason);
 }
 
-bool df_import_contradicts(const struct df_import_column *column, const struct df_text_cell *cell)
+bool df_import_contradicts(const struct df_import *import, const struct df_import_column *column,
+                           const struct df_text_cell *cell)
 {
     struct df_text_column nothing = {0};
     struct df_text_stored stored;
     struct df_type type;
     return column->forced && df_text_type_named(column->forced, &nothing, &type) &&
-           !df_text_convert(cell, &type, &stored);
+           !df_text_convert(cell, &type, import->plan.order, &stored);
+}
+
+/* At most `most`, without half a character. */
+static size_t bytes_shown(struct df_slice text, size_t most)
+{
+    if (text.size <= most)
+        return text.size;
+    while (most > 0 && (text.data[most] & 0xc0) == 0x80)
+        most--;
+    return most;
 }
 
 static int contradiction(struct df_import *import, size_t input, const struct df_text_row *row,
@@ -109,10 +120,7 @@ static int contradiction(struct df_import *import, size_t input, const struct df
     enum { SHOWN_BYTES = 60 };
     struct df_text_place place = df_text_place(row->raw, row->line, cell->offset);
     struct df_text_bad bad = {.raw = row->raw, .line = place.line, .column = place.column};
-    size_t shown = cell->text.size;
-    if (shown > SHOWN_BYTES)
-        for (shown = SHOWN_BYTES; shown > 0 && (cell->text.data[shown] & 0xc0) == 0x80; shown--)
-            continue;
+    size_t shown = bytes_shown(cell->text, SHOWN_BYTES);
     snprintf(bad.reason, sizeof bad.reason, "'%.*s' is no %s, as --type says of column '%.60s'", (int)shown,
              (const char *)cell->text.data, column->forced, column->name);
     return take_bad_row(import, input, &bad, error);
@@ -120,16 +128,27 @@ static int contradiction(struct df_import *import, size_t input, const struct df
 
 /* ---- rows ---- */
 
-static void note_cell(struct df_import_column *column, size_t input, const struct df_text_row *row,
-                      const struct df_text_cell *cell)
+static void note_first(struct df_import_met *met, size_t input, const struct df_text_row *row,
+                       const struct df_text_cell *cell)
+{
+    if (met->input)
+        return;
+    met->input = (uint32_t)input + 1;
+    met->place = df_text_place(row->raw, row->line, cell->offset);
+    snprintf(met->text, sizeof met->text, "%.*s", (int)bytes_shown(cell->text, sizeof met->text - 1),
+             (const char *)cell->text.data);
+}
+
+static void note_cell(struct df_import_column *column, enum df_text_day_order order, size_t input,
+                      const struct df_text_row *row, const struct df_text_cell *cell)
 {
     struct df_text_value value;
-    df_text_classify(cell, &value);
+    df_text_classify(cell, order, &value);
     df_text_column_note(&column->seen, &value);
-    if (column->first[value.kind].input)
-        return;
-    column->first[value.kind].input = (uint32_t)input + 1;
-    column->first[value.kind].place = df_text_place(row->raw, row->line, cell->offset);
+    column->counts[value.kind]++;
+    note_first(&column->first[value.kind], input, row, cell);
+    if (value.ambiguous || value.order != DF_TEXT_DAY_ANY)
+        note_first(&column->first_of_order[value.order], input, row, cell);
 }
 
 static int note_row(struct df_import *import, size_t input, const struct df_text_row *row,
@@ -138,11 +157,11 @@ static int note_row(struct df_import *import, size_t input, const struct df_text
     /* All of it first: a bad row says nothing about types. */
     for (uint32_t i = 0; i < row->cell_count && i < map->count; i++) {
         const struct df_import_column *column = &import->columns[map->columns[i]];
-        if (df_import_contradicts(column, &row->cells[i]))
+        if (df_import_contradicts(import, column, &row->cells[i]))
             return contradiction(import, input, row, column, &row->cells[i], error);
     }
     for (uint32_t i = 0; i < row->cell_count && i < map->count; i++)
-        note_cell(&import->columns[map->columns[i]], input, row, &row->cells[i]);
+        note_cell(&import->columns[map->columns[i]], import->plan.order, input, row, &row->cells[i]);
     import->row_count++;
     import->row_bytes += row->raw.size;
     return 0;
@@ -190,10 +209,8 @@ static int scan_input(struct df_import *import, size_t index, struct df_error *e
 
 int df_import_scan(struct df_import *import, struct df_error *error)
 {
-    for (size_t i = 0; i < import->input_count; i++) {
+    for (size_t i = 0; i < import->input_count; i++)
         if (scan_input(import, i, error) < 0)
             return -1;
-        atomic_fetch_add(&import->progress.parts_done, 1);
-    }
     return df_import_settle_columns(import, error);
 }

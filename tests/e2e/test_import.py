@@ -1,13 +1,16 @@
 """dayfly import: what other readers of CSV and JSON read from the same bytes, mistakes with their place, spilling, and
 that the files of an import appear together or not at all."""
+import bz2
 import contextlib
 import csv
 import gzip
 import io
 import json
+import lzma
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -21,6 +24,7 @@ import pytest
 from conftest import PROGRAM
 
 from lambda_fixtures import BUCKET
+from test_terminal import Terminal
 
 
 def write(dayfly, name, content):
@@ -238,7 +242,15 @@ def test_from_s3_and_to_s3(dayfly, s3):
         ("u,a\n1,2\n1,x\n", ["--type", "a=int"], "line 3, column 3", "'x' is no int"),
         ("u,a\n1,2024-02-30\n", ["--type", "a=date"], "line 2, column 3", "is no date"),
         ("u,u\n", [], "line 1, column 3", "a second column 'u'"),
-        ("u,,b\n", [], "line 1, column 3", "without a name"),
+        ("u\n1\n".encode("utf-16-le"), [], "line 1, column 1", "is this UTF-16?"),
+        ("u\n1\n".encode("utf-32"), [], "line 1, column 1", "UTF-32"),
+        ('u,a\n1, "x"\n', [], "line 2, column 4", "--trim takes blanks around fields away"),
+        ("u,a\n1,01/02/2024\n", ["--type", "a=date"], "line 2, column 3", "--dates dmy or --dates mdy"),
+        ("u,a\n1,01/02/2024\n", ["--time", "a"], "line 2, column 3", "--dates dmy or --dates mdy"),
+        ("u,a\n1,13/02/2024\n1,02/13/2024\n", ["--time", "a"], "line 3, column 3", "has the day first"),
+        ("u,a\n1,13/02/2024\n", ["--type", "a=date", "--dates", "mdy"], "line 2, column 3", "is no date"),
+        ("u," + "x" * 40_000_000 + "\n", ["--memory", "64M"], "line 1, column 1", "a row of more than 4194304 bytes"),
+        ("u," + ",".join(f"c{i}" for i in range(16384)) + "\n", [], "in.csv", "too many columns: at most 16384"),
         ("u,t\n1,5\n1,soon\n", ["--time", "t"], "line 3, column 3", "no time"),
         ("u,a\n", ["--time", "when"], "--time", "there is no column 'when'"),
         ("u,a\n", ["--type", "b=int"], "--type", "there is no column 'b'"),
@@ -246,7 +258,14 @@ def test_from_s3_and_to_s3(dayfly, s3):
         ("u\n1\n".encode("utf-16"), [], "line 1, column 1", "UTF-16"),
         (gzip.compress(b"u,a\n1,2\n" * 1000)[:-20], [], "in.csv", "cut"),
         (gzip.compress(b"u,a\n1,2\n")[:-8] + b"\xff" * 8, [], "in.csv", "damaged gzip"),
+        (gzip.compress(b"u,a\n1,2\n") + b"behind", [], "in.csv", "damaged gzip"),
+        (pa.compress(b"u,a\n1,2\n" * 1000, codec="zstd", asbytes=True)[:-5], [], "in.csv", "cut"),
+        (bz2.compress(b"u,a\n1,2\n"), [], "in.csv", "this is bzip2"),
+        (lzma.compress(b"u,a\n1,2\n"), [], "in.csv", "this is xz"),
+        (b"PK\3\4\x14\0", [], "in.csv", "a zip archive or a spreadsheet"),
+        (b"PAR1\x15\0\x15", [], "in.csv", "this is Parquet"),
     ],
+    ids=lambda value: value[:24] if isinstance(value, (str, bytes)) else None,
 )
 def test_mistakes_are_told_with_file_line_and_column(dayfly, content, flags, place, words):
     said = refused(dayfly, content, *flags)
@@ -258,6 +277,9 @@ def test_mistakes_are_told_with_file_line_and_column(dayfly, content, flags, pla
     [
         ('{"u":1}\n{"u":2\n{"u":3}\n', "line 2, column", "not JSON"),
         ('{"u":1}\n[1]\n', "line 2, column 1", "an array"),
+        ('[{"u":1},\n{"u":2}]\n', "line 1", "jq -c '.[]'"),
+        ('{"u":1} {"u":2}\n', "line 1, column", "text after the end"),
+        ('{"u":' + "[" * 70 + "]" * 70 + "}\n", "line 1, column", "deeper than 64"),
         (b'{"u":1}\n{"u":"\xff"}\n', "line 2, column 7", "not UTF-8"),
     ],
 )
@@ -269,6 +291,43 @@ def test_mistakes_of_ndjson(dayfly, content, place, words):
 @pytest.mark.parametrize("flags, words", [(["--type", "a"], "--type is COLUMN=TYPE"), (["--delimiter", ";;"], "--delimiter"), (["--parts", "0"], "--parts"), (["--memory", "1M"], "at least 16M")])
 def test_wrong_flags(dayfly, flags, words):
     assert words in refused(dayfly, "u,a\n1,2\n", *flags)
+
+
+@pytest.mark.parametrize(
+    "cells, said",
+    [
+        (["1", "2", "NA", "4"], "column 'a' is a string because of 1 of its 4 values: 'NA' ('in.csv': line 4, column 3); else it would be an integer (--null 'NA' makes it null)"),
+        (["2024-01-01", "soon", "2024-01-02", "later", "2024-01-03"], "because of 2 of its 5 values, the first: 'soon' ('in.csv': line 3, column 3); else it would be a date"),
+        (["true", "1"], "column 'a' is a string, since no other type holds both 'true' ('in.csv': line 2, column 3) and '1' ('in.csv': line 3, column 3)"),
+        (["01/02/2024"], "column 'a' is a string, since '01/02/2024' ('in.csv': line 2, column 3) could have the day or the month first: --dates dmy or --dates mdy"),
+        (["13/02/2024", "02/13/2024"], "'13/02/2024' ('in.csv': line 2, column 3) has the day first and '02/13/2024' ('in.csv': line 3, column 3) the month"),
+    ],
+    ids=str,
+)
+def test_what_makes_a_column_a_string_is_told_with_its_place(dayfly, cells, said):
+    table, done = imported(dayfly, "u,a\n" + "".join(f"1,{cell}\n" for cell in cells))
+    assert table["a"].to_pylist() == cells and said in done.stderr
+
+
+def test_text_among_text_and_what_was_asked_for_is_not_told(dayfly):
+    _, done = imported(dayfly, "u,a,b\n1,x,1\n2,5,y\n3,z,3\n", "--type", "b=string")
+    assert done.stderr == ""
+
+
+def test_ten_thousand_columns(dayfly):
+    names = ["u", *(f"c{i}" for i in range(9999))]
+    rows = [[number * i % 7 for i in range(1, 10001)] for number in range(1, 40)]
+    table, _ = imported(dayfly, ",".join(names) + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows), "--memory", "64M")
+    assert table.column_names == names
+    assert sorted(zip(*(column.to_pylist() for column in table.columns), strict=True)) == sorted(map(tuple, rows))
+
+
+@pytest.mark.parametrize("limit", [(), ("--memory", "32M")], ids=["default memory", "32M"])
+def test_a_line_of_100_mb_is_a_bad_row_and_a_field_of_megabytes_is_one(dayfly, limit):
+    field = "x" * (1_500_000 if limit else 20_000_000)
+    table, done = imported(dayfly, f"u,a\n1,2\n2,{field}\n" + "x" * 100_000_000 + '\n3,"open\n4,5\n', "--bad-rows", "skip", *limit)
+    assert sorted(table.to_pylist(), key=lambda row: row["u"]) == [{"u": 1, "a": "2"}, {"u": 2, "a": field}, {"u": 4, "a": "5"}]
+    assert "2 bad rows were left out" in done.stdout
 
 
 BAD = b'u,a\n1,1\n2\n3,"x"y\n4,\xff\n5,five\n6,6\n'
@@ -328,26 +387,39 @@ def test_little_memory_spills_and_gives_the_same_rows(dayfly):
     assert os.listdir(dayfly.folder / "temporary") == []
 
 
-def test_200_mb_within_64_mb_of_memory(dayfly):
+MEGABYTES = int(os.environ.get("DAYFLY_IMPORT_MB", 200))  # `make soak` says 5000
+SANITIZED = "asan" in os.environ.get("DAYFLY", "")  # its own memory and time say nothing
+
+
+def write_large(path):
     block = b"".join(b"user-%d-@,%d,view-%d,\"a text, which is quoted\",%d.5\n" % (i % 997, i * 7919 % 100000, i % 13, i) for i in range(20000))
-    with open(dayfly.folder / "in.csv", "wb") as file:
+    with open(path, "wb") as file:
         file.write(b"u,t,event,text,price\n")
-        while file.tell() < 200_000_000:
+        while file.tell() < MEGABYTES * 1_000_000:
             file.write(block.replace(b"@", b"%d" % (file.tell() % 50)))
+
+
+def test_200_mb_within_64_mb_of_memory(dayfly):
+    write_large(dayfly.folder / "in.csv")
     process = dayfly.start("import", "in.csv", "-o", "out", "--user", "u", "--time", "t", "--memory", "64M", stdout=subprocess.PIPE)
-    peak_kb = 0
+    peak_kb, before = 0, resource.getrusage(resource.RUSAGE_CHILDREN)
     while process.poll() is None:
         with contextlib.suppress(OSError, AttributeError):
             peak_kb = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{process.pid}/status").read_text()).group(1))
         time.sleep(0.02)
     said = process.communicate()[0].decode()
     assert process.returncode == 0
-    # The program itself and what malloc keeps come on top of the limit; a sanitizer's own memory says nothing.
-    assert 0 < peak_kb < 80 * 1024 or "asan" in os.environ.get("DAYFLY", "")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{MEGABYTES} MB: {peak_kb / 1024:.0f} MiB of memory, {used_s:.1f} s of one core")
+    # The program itself and what malloc keeps come on top of the limit.
+    assert SANITIZED or 0 < peak_kb < 80 * 1024
+    assert SANITIZED or used_s < 40 * MEGABYTES / 200
     theirs, ours = (
         duckdb.connect().execute(f"select count(*), count(distinct u), sum(t), sum(price) from '{dayfly.folder}/{name}'").fetchone()
         for name in ("in.csv", "out/*.parquet")
     )
+    (dayfly.folder / "in.csv").unlink()  # pytest keeps folders
     assert ours == theirs
     assert f"imported {ours[0]:,} rows" in said
 
@@ -357,6 +429,17 @@ def test_a_full_temporary_folder_is_told(dayfly):
     done = dayfly.run("import", "in.csv", "-o", "out", "--user", "u", "--memory", "16M", "--temporary-folder", "nowhere", status=None)
     assert done.returncode != 0 and "temporary folder 'nowhere'" in done.stderr and "--temporary-folder" in done.stderr
     assert not (dayfly.folder / "out").exists()
+
+
+def test_progress_is_drawn_on_a_terminal_and_wiped(dayfly):
+    write(dayfly, "in.csv", events(600000, 5000))
+    terminal = Terminal(100)
+    process = dayfly.start("import", "in.csv", "-o", "out", "--user", "u", "--time", "t", environment={"TERM": "xterm", "NO_COLOR": ""}, stdout=subprocess.DEVNULL, stderr=terminal.slave)
+    drawn = terminal.read(process)
+    assert process.returncode == 0, drawn
+    read = [tuple(map(int, done)) for done in re.findall(r"stage 1 .*?(\d+)/(\d+) parts", drawn)]
+    assert len(set(read)) > 2 and read == sorted(read), "one large file is no single step"
+    assert "stage 2" in drawn and "stage 3" in drawn and drawn.endswith("\r\033[K"), repr(drawn[-80:])
 
 
 # ---- all or nothing ----

@@ -5,7 +5,10 @@
  *
  * As RFC 4180 has it, and strict: a quote stands at the ends of a field or doubled inside quotes, and nowhere else.
  * Lines end with LF, CRLF or CR; empty lines are passed over. A record is scanned once it lies in the window as a
- * whole; when it does not, more is fetched and it is scanned again from its first byte. */
+ * whole; when it does not, more is fetched and it is scanned again from its first byte.
+ *
+ * A column whose name is empty is called by its number, c1 for the first: the index that pandas writes, the delimiter
+ * that some programs put at the end of every row. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,6 +53,28 @@ static enum scan bad(struct scanner *scanner, size_t offset, const char *reason)
     return SCAN_BAD;
 }
 
+static bool is_blank(const struct scanner *scanner, size_t at)
+{
+    uint8_t c = scanner->bytes.data[at];
+    return (c == ' ' || c == '\t') && c != (uint8_t)scanner->reader->options.delimiter;
+}
+
+static size_t skip_blanks(const struct scanner *scanner, size_t at)
+{
+    while (scanner->reader->options.trim && at < scanner->bytes.size && is_blank(scanner, at))
+        at++;
+    return at;
+}
+
+static enum scan bad_quote(struct scanner *scanner, size_t begin, size_t at)
+{
+    while (begin < at && is_blank(scanner, begin))
+        begin++;
+    return bad(scanner, at,
+               begin == at ? "a blank before a quote: --trim takes blanks around fields away"
+                           : "a quote inside a field without quotes: put the field in quotes and double the quote");
+}
+
 static enum scan scan_free(struct scanner *scanner, struct df_csv_field *field)
 {
     const bool *stops = scanner->reader->csv.stops;
@@ -57,11 +82,13 @@ static enum scan scan_free(struct scanner *scanner, struct df_csv_field *field)
     while (at < scanner->bytes.size && !stops[scanner->bytes.data[at]])
         at++;
     *field = (struct df_csv_field){.begin = scanner->at, .end = at};
+    while (scanner->reader->options.trim && field->end > field->begin && is_blank(scanner, field->end - 1))
+        field->end--;
     scanner->at = at;
     if (at == scanner->bytes.size)
         return scanner->reader->window.ended ? SCAN_DONE : SCAN_MORE;
     if (scanner->bytes.data[at] == '"')
-        return bad(scanner, at, "a quote inside a field without quotes: put the field in quotes and double the quote");
+        return bad_quote(scanner, field->begin, at);
     return SCAN_DONE;
 }
 
@@ -82,10 +109,12 @@ static enum scan scan_quoted(struct scanner *scanner, struct df_csv_field *field
             break;
     }
     field->end = at;
-    scanner->at = at + 1;
-    if (at + 1 < size && !scanner->reader->csv.stops[data[at + 1]])
-        return bad(scanner, at + 1, "text behind a closing quote: a quote inside quotes is written twice");
-    return SCAN_DONE;
+    scanner->at = skip_blanks(scanner, at + 1);
+    if (scanner->at == size || (scanner->reader->csv.stops[data[scanner->at]] && data[scanner->at] != '"'))
+        return SCAN_DONE;
+    return bad(scanner, scanner->at,
+               is_blank(scanner, scanner->at) ? "a blank behind a closing quote: --trim takes blanks around fields away"
+                                              : "text behind a closing quote: a quote inside quotes is written twice");
 }
 
 /* ---- one record ---- */
@@ -100,6 +129,7 @@ static enum scan scan_record(struct scanner *scanner)
         if (!reserve_field(reader))
             return SCAN_NO_MEMORY;
         struct df_csv_field *field = &reader->csv.fields[reader->csv.count++];
+        scanner->at = skip_blanks(scanner, scanner->at);
         bool quoted = scanner->at < size && data[scanner->at] == '"';
         enum scan result = quoted ? scan_quoted(scanner, field) : scan_free(scanner, field);
         if (result != SCAN_DONE)
@@ -236,7 +266,7 @@ int df_csv_next(struct df_text_reader *reader, struct df_text_row *row, struct d
     size_t size;
     int step = DF_TEXT_ROW;
     if (reader->csv.pending)
-        size = reader->csv.fields[reader->csv.count - 1].end + reader->csv.fields[reader->csv.count - 1].quoted;
+        size = reader->csv.pending_bytes;
     else
         step = next_record(reader, &size, out, error);
     reader->csv.pending = false;
@@ -259,15 +289,25 @@ static int bad_name(struct df_text_reader *reader, const struct df_csv_field *fi
                         DF_SLICE_ARG(name), name.size ? "'" : "");
 }
 
+static struct df_slice number_name(char name[32], uint32_t column)
+{
+    snprintf(name, 32, "c%u", column + 1);
+    return df_slice_text(name);
+}
+
 static int take_names(struct df_text_reader *reader, size_t size, struct df_error *error)
 {
+    char number[32];
     if (!df_buf_reserve(&reader->csv.plain, size))
         return df_error_no_memory(error, "while reading a header");
     for (uint32_t i = 0; i < reader->csv.count; i++) {
         const struct df_csv_field *field = &reader->csv.fields[i];
         struct df_slice name = field_text(reader, field);
-        if (name.size == 0 || memchr(name.data, 0, name.size))
-            return bad_name(reader, field, "a column without a name", df_slice_make("", 0), error);
+        if (name.size == 0)
+            name = number_name(number, i);
+        if (memchr(name.data, 0, name.size))
+            return bad_name(reader, field, "a zero byte in the name of a column: only UTF-8 is read, is this UTF-16?",
+                            df_slice_make("", 0), error);
         if (df_text_names_find(&reader->names, name) >= 0)
             return bad_name(reader, field, "a second column '", name, error);
         if (df_text_names_add(&reader->names, name) < 0)
@@ -280,12 +320,10 @@ static int take_names(struct df_text_reader *reader, size_t size, struct df_erro
 static int number_names(struct df_text_reader *reader, struct df_error *error)
 {
     char name[32];
-    for (uint32_t i = 0; i < reader->csv.count; i++) {
-        snprintf(name, sizeof name, "c%u", i + 1);
-        if (df_text_names_add(&reader->names, df_slice_text(name)) < 0)
+    for (uint32_t i = 0; i < reader->csv.count; i++)
+        if (df_text_names_add(&reader->names, number_name(name, i)) < 0)
             return df_error_set(error, DF_ERROR_EXHAUSTED, "'%s': too many columns: at most %d are read",
                                 reader->options.name, DF_TEXT_COLUMNS_MAX);
-    }
     reader->csv.pending = true;
     return 0;
 }
@@ -302,5 +340,6 @@ int df_csv_open(struct df_text_reader *reader, struct df_error *error)
                             (unsigned long long)wrong.line, (unsigned long long)wrong.column, wrong.reason);
     if (step != DF_TEXT_ROW)
         return step;
+    reader->csv.pending_bytes = size;
     return reader->options.no_header ? number_names(reader, error) : take_names(reader, size, error);
 }

@@ -88,17 +88,55 @@ static int open_packing(struct df_text_input *input, struct df_error *error)
     return 0;
 }
 
+static bool begins_with(const struct df_text_input *input, const char *magic, size_t size)
+{
+    return input->end >= size && memcmp(input->bytes, magic, size) == 0;
+}
+
+/* Frames that a decoder passes over stand in front of some files: of pzstd, of seekable ones. */
+static bool is_zstandard(const struct df_text_input *input)
+{
+    bool skippable = input->end >= 4 && (input->bytes[0] & 0xf0) == 0x50 && memcmp(input->bytes + 1, "*M\x18", 3) == 0;
+    return skippable || begins_with(input, "\x28\xb5\x2f\xfd", 4);
+}
+
+/* What would only be read as a very odd table. */
+static int refuse_others(const struct df_text_input *input, struct df_error *error)
+{
+    static const struct {
+        const char *magic;
+        size_t size;
+        const char *what, *way_out;
+    } others[] = {
+        {"BZh91AY&SY", 10, "bzip2", "bzip2 -dc FILE | dayfly import -"},
+        {"\xfd"
+         "7zXZ\0",
+         6, "xz", "xz -dc FILE | dayfly import -"},
+        {"\x04\x22\x4d\x18", 4, "lz4", "lz4 -dc FILE | dayfly import -"},
+        {"PK\3\4", 4, "a zip archive or a spreadsheet", "unzip -p FILE | dayfly import -"},
+        {"PAR1\x15", 5, "Parquet, which queries take as it is", "dayfly repartition makes users whole"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (begins_with(input, others[i].magic, others[i].size))
+            return df_error_set(error, DF_ERROR_UNSUPPORTED,
+                                "'%s': this is %s, and text is read, plain, gzip or Zstandard: %s", input->name,
+                                others[i].what, others[i].way_out);
+    return 0;
+}
+
 static int find_packing(struct df_text_input *input, struct df_error *error)
 {
-    static const uint8_t gzip_magic[] = {0x1f, 0x8b}, zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
-    while (!input->source_ended && input->end < sizeof zstd_magic)
+    enum { MAGIC_BYTES = 10 };
+    while (!input->source_ended && input->end < MAGIC_BYTES)
         if (fill(input, error) < 0)
             return -1;
     input->packing = PLAIN;
-    if (input->end >= sizeof gzip_magic && memcmp(input->bytes, gzip_magic, sizeof gzip_magic) == 0)
+    if (begins_with(input, "\x1f\x8b", 2))
         input->packing = GZIP;
-    if (input->end >= sizeof zstd_magic && memcmp(input->bytes, zstd_magic, sizeof zstd_magic) == 0)
+    else if (is_zstandard(input))
         input->packing = ZSTANDARD;
+    else if (refuse_others(input, error) < 0)
+        return -1;
     return open_packing(input, error);
 }
 

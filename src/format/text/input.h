@@ -1,5 +1,5 @@
 /* A source with its compression undone: gzip (any number of members) and Zstandard (any number of frames), known by
- * their first bytes; anything else passes as it is. */
+ * their first bytes; other packings are unsupported and named; anything else passes as it is. */
 #ifndef DF_FORMAT_TEXT_INPUT_H
 #define DF_FORMAT_TEXT_INPUT_H
 

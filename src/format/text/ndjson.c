@@ -128,7 +128,9 @@ static size_t split_message(const char *message, char *reason, size_t size)
     int begin = 0;
     if (sscanf(message, "line %u, column %u: %n", &line, &column, &begin) < 2 || begin == 0)
         column = 1;
-    snprintf(reason, size, "not JSON: %s", message + begin);
+    bool open = strstr(message, "unexpected end") != NULL;
+    snprintf(reason, size, "not JSON: %.150s%s", message + begin,
+             open ? "; each line is an object by itself (jq -c . or jq -c '.[]' makes such lines)" : "");
     return column > 0 ? column - 1 : 0;
 }
 
@@ -153,7 +155,8 @@ static int parse_line(struct df_text_reader *reader, struct df_slice line, struc
     *bad_offset = (*object)->offset;
     if ((*object)->type == DF_JSON_OBJECT)
         return DF_TEXT_ROW;
-    snprintf(reason, reason_size, "%s, where each line should be an object", df_json_type_name((*object)->type));
+    snprintf(reason, reason_size, "%s, where each line should be an object%s", df_json_type_name((*object)->type),
+             (*object)->type == DF_JSON_ARRAY ? " (jq -c '.[]' makes lines of an array)" : "");
     return DF_TEXT_BAD;
 }
 

@@ -73,6 +73,8 @@ size_t df_text_utf8_error(struct df_slice text)
 static uint64_t count_breaks(struct df_slice raw)
 {
     uint64_t count = 0;
+    if (!memchr(raw.data, '\n', raw.size) && !memchr(raw.data, '\r', raw.size))
+        return 0; /* as nearly every record: only quotes keep them inside */
     for (size_t at = 0; at < raw.size; at++)
         count += is_break(raw, at);
     return count;

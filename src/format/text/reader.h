@@ -28,6 +28,7 @@ struct df_text_reader {
         bool stops[256];     /* what ends a run of ordinary bytes */
         struct df_buf plain; /* fields whose doubled quotes were made single */
         bool pending;        /* the first row has been scanned and is still to be given: no_header */
+        size_t pending_bytes;
     } csv;
     struct df_arena arena; /* of NDJSON: one row's tree */
 };

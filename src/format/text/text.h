@@ -64,6 +64,7 @@ struct df_text_options {
     enum df_text_format format;
     char delimiter;           /* of CSV */
     bool no_header;           /* of CSV: columns are c1, c2, … as many as the first row has */
+    bool trim;                /* of CSV: blanks around fields, also around their quotes, are no part of them */
     const char *const *nulls; /* texts that are null besides the empty field without quotes */
     size_t null_count;        /* of NDJSON: strings that are null */
     size_t record_bytes;      /* longer ones are bad rows; at least 64 */

@@ -92,16 +92,18 @@ int df_text_window_skip_mark(struct df_text_window *window, const char *name, st
 {
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
     int more = DF_TEXT_MORE_CAME;
-    while (more == DF_TEXT_MORE_CAME && window->end < sizeof mark)
+    while (more == DF_TEXT_MORE_CAME && window->end < 4) /* a mark of UTF-32 is as long */
         more = df_text_window_more(window, error);
     if (more < 0)
         return -1;
     if (window->end >= sizeof mark && memcmp(window->data, mark, sizeof mark) == 0)
         window->begin = sizeof mark;
-    if (window->end >= 2 && (memcmp(window->data, "\xff\xfe", 2) == 0 || memcmp(window->data, "\xfe\xff", 2) == 0))
+    if (window->end >= 2 && (memcmp(window->data, "\xff\xfe", 2) == 0 || memcmp(window->data, "\xfe\xff", 2) == 0)) {
+        bool wide = window->end >= 4 && memcmp(window->data, "\xff\xfe\0\0", 4) == 0;
         return df_error_set(error, DF_ERROR_INVALID,
-                            "'%s': line 1, column 1: this is UTF-16, and only UTF-8 is read: convert it first "
-                            "(iconv -f UTF-16 -t UTF-8)",
-                            name);
+                            "'%s': line 1, column 1: this is UTF-%d, and only UTF-8 is read: convert it first "
+                            "(iconv -f UTF-%d -t UTF-8)",
+                            name, wide ? 32 : 16, wide ? 32 : 16);
+    }
     return 0;
 }

@@ -7,8 +7,9 @@
 
 struct row {
     struct df_import_key key;
-    char user[24];
-    uint64_t number; /* its place in the input */
+    char user[40];
+    uint64_t number_user; /* of those who are integers */
+    uint64_t number;      /* its place in the input */
     char padding[40];
     uint8_t padding_size;
 };
@@ -25,23 +26,34 @@ static int by_definition(const void *left, const void *right)
     const struct row *a = left, *b = right;
     int order = order_of(a->key.part, b->key.part);
     order = order ? order : order_of(b->key.user_null, a->key.user_null);
-    order = order ? order : order_of(a->key.user, b->key.user);
     order = order ? order : strcmp(a->user, b->user);
+    order = order ? order : order_of(a->number_user, b->number_user);
     order = order ? order : order_of(a->key.time, b->key.time);
     return order ? order : order_of(a->number, b->number);
 }
 
-static void make_row(struct row *row, uint64_t number, uint64_t *random)
+enum users { INTEGERS, TEXTS };
+
+/* Texts that differ before, at and behind the bytes that a key holds, and some of which are the beginning of others. */
+static void make_row(struct row *row, enum users users, uint64_t number, uint64_t *random)
 {
+    static const char *const prefixes[] = {
+        "", "pre-", "prefix-", "prefix-of-15---", "prefix-of-16----", "prefix-of-more-than-16-"};
     uint64_t user = test_random(random) % 300;
     *row = (struct row){.number = number, .padding_size = (uint8_t)(test_random(random) % sizeof row->padding)};
     row->key.part = (uint32_t)(user % 5);
     row->key.time = test_random(random) % 50 ? test_random(random) % 100 : UINT64_MAX;
     row->key.user_null = user == 0;
-    if (user % 2 == 0)
-        row->key.user = user;
-    else
-        snprintf(row->user, sizeof row->user, "prefix-%llu", (unsigned long long)user);
+    if (user == 0)
+        return;
+    if (users == INTEGERS) {
+        row->number_user = row->key.user[0] = user;
+        return;
+    }
+    int digits = user % 7 == 0 ? 0 : 3;
+    snprintf(row->user, sizeof row->user, "%s%.*s", prefixes[user % 6], digits,
+             (const char[]){(char)('0' + user / 100), (char)('0' + user / 10 % 10), (char)('0' + user % 10), 0});
+    df_import_key_set_text(&row->key, df_slice_text(row->user));
 }
 
 static struct df_import_record record_of(const struct row *row, struct df_buf *values)
@@ -68,10 +80,10 @@ static void check_next(struct df_import_sorter *sorter, const struct row *expect
     assert_slice_is(record.user_text, expected->user);
     assert_int_equal(record.key.part, expected->key.part);
     assert_int_equal(record.key.user_null, expected->key.user_null);
-    assert_true(record.key.time == expected->key.time && record.key.user == expected->key.user);
+    assert_true(record.key.time == expected->key.time && record.key.user[0] == expected->key.user[0]);
 }
 
-static void check_sorted(size_t count, size_t memory_bytes)
+static void check_sorted_of(enum users users, size_t count, size_t memory_bytes)
 {
     uint64_t random = test_seed();
     struct df_error error = {0};
@@ -85,7 +97,7 @@ static void check_sorted(size_t count, size_t memory_bytes)
     assert_non_null(rows);
     assert_ok(df_import_sorter_open(&sorter, &import, &error), &error);
     for (size_t i = 0; i < count; i++) {
-        make_row(&rows[i], i, &random);
+        make_row(&rows[i], users, i, &random);
         record = record_of(&rows[i], &values);
         assert_ok(df_import_sorter_add(sorter, &record, &error), &error);
     }
@@ -99,6 +111,12 @@ static void check_sorted(size_t count, size_t memory_bytes)
     df_buf_dispose(&values);
     free(rows);
     test_folder_remove(folder);
+}
+
+static void check_sorted(size_t count, size_t memory_bytes)
+{
+    check_sorted_of(INTEGERS, count, memory_bytes);
+    check_sorted_of(TEXTS, count, memory_bytes);
 }
 
 static void test_rows_that_fit_into_memory(void **state)
@@ -138,7 +156,7 @@ static void test_a_temporary_folder_that_is_not_there_is_exhausted(void **state)
     assert_ok(df_import_sorter_open(&sorter, &import, &error), &error);
     int result = 0;
     for (uint64_t i = 0; result == 0 && i < 100; i++) {
-        make_row(&row, i, &random);
+        make_row(&row, INTEGERS, i, &random);
         struct df_import_record record = record_of(&row, &values);
         result = df_import_sorter_add(sorter, &record, &error);
     }

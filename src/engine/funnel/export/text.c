@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "engine/funnel/language/time_text.h"
+#include "format/text/csv_put.h"
 
 /* ---- values that are neither text nor JSON's own ---- */
 
@@ -34,22 +35,10 @@ static bool put_special(struct df_buf *out, const struct df_type *type, const st
 
 /* ---- CSV ---- */
 
+/* An empty field is null, an empty text is in quotes. */
 static void put_field(struct df_buf *out, struct df_slice text)
 {
-    bool quoted = text.size == 0; /* an empty field is null */
-    for (size_t i = 0; i < text.size && !quoted; i++)
-        quoted = text.data[i] == ',' || text.data[i] == '"' || text.data[i] == '\r' || text.data[i] == '\n';
-    if (!quoted) {
-        df_buf_put_slice(out, text);
-        return;
-    }
-    df_buf_put_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            df_buf_put_char(out, '"');
-        df_buf_put_u8(out, text.data[i]);
-    }
-    df_buf_put_char(out, '"');
+    df_csv_put_field(out, text, text.size == 0);
 }
 
 static void put_csv_value(struct df_buf *out, const struct df_type *type, const struct df_vector *vector, uint32_t row)
