@@ -2,7 +2,7 @@
 # `make help` shows them; everything that is made lies in build/.
 
 .DEFAULT_GOAL := build
-.PHONY: build lambda demo test test-all coverage-table bench fuzz soak check-fresh format lint clean help
+.PHONY: build lambda demo test test-all coverage-table parquet-table bench bench-quick bench-data fuzz soak check-fresh format lint clean help
 
 build: ## the program: build/release/dayfly, static; the same as `make` alone
 	@scripts/setup.sh build
@@ -29,11 +29,20 @@ coverage-table: ## every item of the query language with its test and the result
 	@scripts/build.sh release dayfly bootstrap
 	@build/venv/bin/python scripts/coverage_table.py
 
-bench: ## this funnel beside DuckDB's: CPU per row, one thread; cold starts and queries of Lambda workers
+parquet-table: ## 4,000 Parquet files by four writers, and 1,440 of ours read by those four: equal value by value; the tables
 	@scripts/setup.sh build test
-	@scripts/build.sh release dayfly bootstrap
-	@build/venv/bin/python bench/bench.py
-	@build/venv/bin/python bench/lambda_bench.py
+	@scripts/build.sh debug parquet_dump parquet_copy
+	@scripts/build.sh release dayfly
+	@scripts/pytest.sh parquet-table tests/e2e/test_parquet_matrix.py tests/e2e/test_parquet_write.py -k thousands
+
+bench: ## funnels beside DuckDB, chDB, Polars and the original: CPU per row, one thread; cold starts of Lambda workers
+	@scripts/bench.sh all
+
+bench-quick: ## the same of 10 million rows, in two minutes
+	@scripts/bench.sh quick
+
+bench-data: ## the files that the bench reads (8 GB in build/bench), once
+	@scripts/bench.sh data
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60); findings in build/fuzz-findings
 	@scripts/setup.sh build lint

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the words of the Makefile need: scripts/setup.sh build | test | lint | browser | fresh …
+# Installs what the words of the Makefile need: scripts/setup.sh build | test | bench | original | lint | browser | fresh …
 # Debian packages are installed only when missing, so a second run needs neither network nor root; Python's go to
-# build/venv. DAYFLY_SETUP=skip trusts the machine as it is.
+# build/venv, of `bench` and `original` to folders of their own. DAYFLY_SETUP=skip trusts the machine as it is.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 build_packages="gcc libc6-dev libstdc++-12-dev cmake ninja-build pkg-config
     libevent-dev libhttp-parser-dev libssl-dev libexpat1-dev libyajl-dev libxxhash-dev libsnappy-dev libdeflate-dev libbrotli-dev
     libzstd-dev zlib1g-dev liblz4-dev libpcre2-dev libsqlite3-dev libyaml-dev"
-test_packages="libcmocka-dev python3 python3-venv"
+python_packages="python3 python3-venv"
+test_packages="libcmocka-dev $python_packages"
 lint_packages="clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev"
 # Half a gigabyte: for `make test-all` only. Without a font a browser draws nothing.
 browser_packages="chromium fonts-dejavu-core"
@@ -54,43 +55,52 @@ install_packages() {
     }
 }
 
+# install_python FOLDER REQUIREMENTS: a venv of its own; what was installed is kept beside it and compared.
 install_python() {
-    if [ -f build/venv/requirements.txt ] && cmp -s tests/requirements.txt build/venv/requirements.txt; then
-        return
+    venv=$1 requirements=$2
+    if [ -f "$venv/requirements.txt" ] && cmp -s "$requirements" "$venv/requirements.txt"; then
+        return 0
     fi
-    say "Python packages into build/venv"
-    rm -rf build/venv
+    say "Python packages into $venv"
+    rm -rf "$venv"
     mkdir -p build
     python=/usr/bin/python3 # Debian's, whatever else PATH has
     [ -x $python ] || python=python3
-    $python -m venv build/venv
+    $python -m venv "$venv" || return 1
     # uv takes seconds where pip takes a minute; it reads no settings of pip, so one is passed on, and pip is the way out.
     if [ -n "${PIP_INDEX_URL:-}" ] && [ -z "${UV_DEFAULT_INDEX:-}" ]; then
         export UV_DEFAULT_INDEX="$PIP_INDEX_URL"
     fi
-    if ! { build/venv/bin/pip install -q "uv==$uv_version" &&
-        build/venv/bin/uv pip install -q --python build/venv/bin/python -r tests/requirements.txt; }; then
+    if ! { "$venv/bin/pip" install -q "uv==$uv_version" &&
+        "$venv/bin/uv" pip install -q --python "$venv/bin/python" -r "$requirements"; }; then
         say "uv failed, trying pip"
-        build/venv/bin/pip install -q -r tests/requirements.txt
+        "$venv/bin/pip" install -q -r "$requirements" || return 1
     fi
-    cp tests/requirements.txt build/venv/requirements.txt
+    cp "$requirements" "$venv/requirements.txt"
 }
 
 [ "${DAYFLY_SETUP:-}" = skip ] && skip=1 || skip=
 packages=
 python_wanted=
+bench_wanted=
+original_wanted=
 for what in "$@"; do
     case $what in
     build) packages="$packages $build_packages" ;;
     test) packages="$packages $test_packages" python_wanted=1 ;;
+    bench) packages="$packages $python_packages" bench_wanted=1 ;;
+    original) packages="$packages $python_packages" original_wanted=1 ;;
     lint) packages="$packages $lint_packages" ;;
     browser) packages="$packages $browser_packages" ;;
     fresh) packages="$packages $fresh_packages" ;;
     *)
-        say "unknown: $what (known: build test lint browser fresh)"
+        say "unknown: $what (known: build test bench original lint browser fresh)"
         exit 2
         ;;
     esac
 done
 [ -n "$skip" ] || install_packages $packages
-[ -z "$python_wanted" ] || install_python
+[ -z "$python_wanted" ] || install_python build/venv tests/requirements.txt
+[ -z "$bench_wanted" ] || install_python build/bench-venv bench/requirements.txt
+# Its packages are those of years ago: where they cannot be had, the bench says that it was not measured.
+[ -z "$original_wanted" ] || install_python build/bench-original bench/original.txt || say "could not install the original Funnel Rocket"

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/steps.sh
 
-step_counted "layers, docs" pytest_of house tests/layers.py tests/test_docs.py tests/test_scripts.py
+step_counted "layers, docs" pytest_of house tests/layers.py tests/test_docs.py tests/test_scripts.py tests/test_bench.py
 step "build debug" scripts/build.sh debug
 step_counted "unit and contract tests" ctest_of debug
 step "build release" scripts/build.sh release dayfly bootstrap

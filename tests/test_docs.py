@@ -98,3 +98,26 @@ def test_the_table_of_coverage_lists_the_items():
     named = re.findall(r"(?:tests/[\w/]*/)?(test_\w+)(?:\.py)?::(\w+)", (ROOT / "tests/coverage.txt").read_text())
     assert len(named) > 100
     assert sorted({f"{file}::{name}" for file, name in named if name not in texts.get(file, "")}) == []
+
+
+def test_the_page_of_parquet_names_each_source_of_its_folder_and_none_that_is_not_there():
+    folder = ROOT / "src/format/parquet"
+    named = set(re.findall(r"(?<![\w/.])(\w+\.[ch])\b", (folder / "README.md").read_text()))
+    places = [folder, folder.parent, ROOT / "tests/unit/format", ROOT / "tests/fuzz"]
+    assert sorted(name for name in named if not any((place / name).exists() for place in places)) == []
+    assert sorted({path.name for path in folder.glob("*.c")} - named) == []
+
+
+def test_each_decoder_of_parquet_is_called_by_the_unit_test_and_the_fuzz_target_that_its_page_names():
+    text = (ROOT / "src/format/parquet/README.md").read_text()
+    rows = re.findall(r"^\| ([\w., ]+) \| (test_[\w., ]+) \| (fuzz_\w+\.c) \|$", text, re.MULTILINE)
+    calls = {"thrift.c": "df_thrift_take_i64", "plain.c": "df_plain_bytes", "rle.c": "df_rle_take", "bit_packed.c": "df_bit_packed_take|df_parquet_levels_init_bit_packed",
+             "delta.c": "df_delta_take", "delta_length.c": "df_delta_length_take", "delta_strings.c": "df_delta_strings_write", "byte_stream_split.c": "df_byte_stream_split_join",
+             "dictionary.c": "df_parquet_dictionary_decode", "levels.c": "df_parquet_levels_take", "codec.c": "df_parquet_codec_decompress", "lz4.c": "df_parquet_codec_decompress"}
+    assert set(calls) <= {name for files, _, _ in rows for name in files.split(", ")}
+    for files, tests, target in rows:
+        fuzzed = (ROOT / "tests/fuzz" / target).read_text()
+        tested = "".join((ROOT / "tests/unit/format" / test).read_text() for test in tests.split(", "))
+        for call in [calls[name] for name in files.split(", ") if name in calls]:
+            assert re.search(rf"\b({call})\(", fuzzed) and re.search(rf"\b({call})\(", tested), (call, target, tests)
+        assert (ROOT / "tests/fuzz/corpus" / target[len("fuzz_") : -2]).is_dir(), target

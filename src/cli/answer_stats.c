@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/answer.h"
+#include "cli/explain.h"
 
 static void put_uint(struct df_json_writer *writer, const char *name, uint64_t value)
 {
@@ -129,6 +130,7 @@ void df_cli_answer_put_stats(struct df_cli_answer *answer, struct df_json_writer
     put_invoker(writer, answer);
     put_worker(writer, answer);
     put_dataset(writer, answer);
+    df_explain_put_skipped_files(answer, writer);
     if (answer->stats.cost.dollars > 0)
         put_seconds(writer, "cost", answer->stats.cost.dollars);
     df_json_end_object(writer);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "engine/funnel/plan/bad_report.h"
 #include "format/parquet/parquet.h"
 
 static const char *const user_names[] = {"user_id",     "userid",      "user",      "visitorid",
@@ -65,24 +66,6 @@ int df_columns_choose(const struct df_columns *columns, enum df_column_role role
 
 /* ---- reading ---- */
 
-static int first_of_path(struct df_store *store, const char *path, const char *pattern, char **uri,
-                         struct df_error *error)
-{
-    struct df_list_options options = {.pattern = pattern ? pattern : "*.parquet", .recursive = true};
-    struct df_store_listing *listing;
-    if (df_store_list_open(store, path, &options, &listing, error) != 0)
-        return -1;
-    struct df_object object;
-    int found = df_store_list_next(listing, &object, error);
-    if (found == 1) {
-        *uri = strdup(object.uri);
-        if (!*uri)
-            found = df_error_no_memory(error, "listing files");
-    }
-    df_store_list_close(listing);
-    return found < 0 ? -1 : 0;
-}
-
 static int copy_names(const struct df_parquet_file *file, struct df_columns *columns, struct df_error *error)
 {
     uint32_t count = df_parquet_column_count(file);
@@ -97,23 +80,68 @@ static int copy_names(const struct df_parquet_file *file, struct df_columns *col
     return 0;
 }
 
-int df_columns_read(struct df_store *store, const char *const *paths, size_t path_count, const char *pattern,
-                    struct df_columns *columns, struct df_error *error)
+struct search {
+    struct df_store *store;
+    const char *pattern;
+    bool skip_bad;
+    struct df_columns *columns;
+    struct df_error first_bad; /* kind none: every file so far was good */
+};
+
+static int read_file(struct search *search, const char *uri, struct df_error *error)
 {
-    *columns = (struct df_columns){0};
-    for (size_t i = 0; i < path_count && !columns->uri; i++)
-        if (first_of_path(store, paths[i], pattern, &columns->uri, error) != 0)
-            return -1;
-    if (!columns->uri)
-        return df_error_set(error, DF_ERROR_NOT_FOUND, "no %s below '%s'; name a folder or a file that holds events",
-                            pattern ? pattern : "*.parquet", paths[0]);
-    struct df_parquet_open open = {.store = store, .uri = columns->uri, .deadline = df_deadline_never()};
+    struct df_parquet_open open = {.store = search->store, .uri = uri, .deadline = df_deadline_never()};
     struct df_parquet_file *file;
     if (df_parquet_file_open(&file, &open, error) != 0)
         return -1;
-    int result = copy_names(file, columns, error);
+    search->columns->uri = strdup(uri);
+    int result = search->columns->uri ? copy_names(file, search->columns, error)
+                                      : df_error_no_memory(error, "reading column names");
     df_parquet_file_close(file);
     return result;
+}
+
+/* 1: there they are; 0: this one is passed over; -1. */
+static int try_file(struct search *search, const char *uri, struct df_error *error)
+{
+    if (read_file(search, uri, error) == 0)
+        return 1;
+    if (!search->skip_bad || !df_funnel_bad_kind(error->kind))
+        return -1;
+    if (search->first_bad.kind == DF_ERROR_NONE)
+        search->first_bad = *error;
+    return 0;
+}
+
+static int search_path(struct search *search, const char *path, struct df_error *error)
+{
+    const struct df_list_options options = {.pattern = search->pattern, .recursive = true};
+    struct df_store_listing *listing;
+    struct df_object object;
+    if (df_store_list_open(search->store, path, &options, &listing, error) != 0)
+        return -1;
+    int found, result = 0;
+    while (result == 0 && (found = df_store_list_next(listing, &object, error)) != 0)
+        result = found < 0 ? -1 : try_file(search, object.uri, error);
+    df_store_list_close(listing);
+    return result;
+}
+
+int df_columns_read(struct df_store *store, const char *const *paths, size_t path_count, const char *pattern,
+                    bool skip_bad, struct df_columns *columns, struct df_error *error)
+{
+    struct search search = {
+        .store = store, .pattern = pattern ? pattern : "*.parquet", .skip_bad = skip_bad, .columns = columns};
+    int result = 0;
+    *columns = (struct df_columns){0};
+    for (size_t i = 0; i < path_count && result == 0; i++)
+        result = search_path(&search, paths[i], error);
+    if (result != 0)
+        return result < 0 ? -1 : 0;
+    if (search.first_bad.kind != DF_ERROR_NONE)
+        return df_error_set(error, DF_ERROR_CORRUPT, "no file can be read; the first: %s", search.first_bad.message);
+    return df_error_set(error, DF_ERROR_NOT_FOUND, "no %s below '%s'; name a folder or a file that holds events",
+                        search.pattern, paths[0]);
 }
 
 void df_columns_dispose(struct df_columns *columns)

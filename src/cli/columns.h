@@ -19,9 +19,10 @@ struct df_columns {
     char **names;
     size_t count;
 };
-/* Reads the footer of the first file below the paths. not_found when there is no file. */
+/* Reads the footer of the first file below the paths; with skip_bad, of the first that can be read. not_found when
+ * there is no file, corrupt when there are only bad ones. */
 int df_columns_read(struct df_store *store, const char *const *paths, size_t path_count, const char *pattern,
-                    struct df_columns *columns, struct df_error *error);
+                    bool skip_bad, struct df_columns *columns, struct df_error *error);
 void df_columns_dispose(struct df_columns *columns);
 
 /* As df_columns_guess; fails with invalid, listing the columns and naming the flag that says which one is meant. */

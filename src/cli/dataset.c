@@ -5,6 +5,7 @@
 
 #include "cli/run.h"
 #include "cli/text.h"
+#include "engine/funnel/switches.h"
 
 /* ---- name or paths ---- */
 
@@ -87,6 +88,11 @@ static int take_lists_apart(struct df_cli_dataset *dataset, struct df_error *err
 
 /* ---- columns ---- */
 
+static bool skips_bad_files(const struct df_cli *cli)
+{
+    return strcmp(df_config_text(cli->config, "data.on_bad_file"), "skip") == 0;
+}
+
 static int choose_column(struct df_cli_dataset *dataset, enum df_column_role role, const char *flag, const char *what,
                          const char **column, struct df_error *error)
 {
@@ -107,7 +113,7 @@ int df_cli_dataset_choose_columns(struct df_cli_dataset *dataset, struct df_stor
     if (dataset->user && dataset->time)
         return 0;
     if (df_columns_read(store, dataset->operands, dataset->operand_count, df_cli_value(dataset->arguments, "--pattern"),
-                        &dataset->columns, error) != 0)
+                        skips_bad_files(dataset->cli), &dataset->columns, error) != 0)
         return -1;
     if (choose_column(dataset, DF_COLUMN_USER, "--user", "user", &dataset->user, error) != 0)
         return -1;
@@ -180,4 +186,19 @@ int df_cli_check_utf8(const struct df_cli_arguments *arguments, struct df_error 
                                 word);
     }
     return 0;
+}
+
+int df_cli_put_without(const struct df_cli *cli, struct df_json_writer *writer, struct df_error *error)
+{
+    uint32_t without;
+    if (df_funnel_without_parse(df_config_text(cli->config, "funnel.without"), &without, error) < 0)
+        return -1;
+    df_funnel_without_put(writer, without);
+    return 0;
+}
+
+void df_cli_put_on_bad_file(const struct df_cli *cli, struct df_json_writer *writer)
+{
+    if (skips_bad_files(cli))
+        put_text(writer, "onBadFile", "skip");
 }

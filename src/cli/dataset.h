@@ -51,6 +51,10 @@ int df_cli_dataset_choose_columns(struct df_cli_dataset *dataset, struct df_stor
 /* Writes the value of "dataset". */
 int df_cli_dataset_put_value(const struct df_cli_dataset *dataset, struct df_json_writer *writer,
                              struct df_error *error);
+/* Writes the request's member "without" if the option funnel.without has names. Fails with invalid. */
+int df_cli_put_without(const struct df_cli *cli, struct df_json_writer *writer, struct df_error *error);
+/* Writes the request's member "onBadFile", unless it would say what goes without saying. */
+void df_cli_put_on_bad_file(const struct df_cli *cli, struct df_json_writer *writer);
 void df_cli_dataset_dispose(struct df_cli_dataset *dataset);
 
 /* The words of the command line become JSON, in which other bytes than UTF-8 would be replaced; then the query would

@@ -1,12 +1,15 @@
 #include "cli/explain.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/progress.h"
 #include "cli/chart_line.h"
 #include "cli/text.h"
 
-enum { NAME_WIDTH = 12 };
+enum { NAME_WIDTH = 12, SKIPPED_FILES_NOTED = 3 };
 
 static int parse(const struct df_cli_answer *answer, struct df_arena *arena, struct df_json **tree,
                  struct df_error *error)
@@ -116,6 +119,36 @@ static void put_skipped(struct df_buf *out, const struct df_chart_style *style, 
     put_buf(out, style, name, &fact);
 }
 
+/* Nothing beside statistics: nothing to tell. */
+static void put_skipped_by(struct df_buf *out, const struct df_chart_style *style, const struct df_json *by)
+{
+    static const struct {
+        const char *member, *name;
+    } kinds[] = {{"statistics", "statistics"},
+                 {"bloom", "bloom filters"},
+                 {"dictionary", "dictionaries"},
+                 {"pages", "page indexes"}};
+    struct df_buf fact = {0};
+    if (number_of(by, "bloom") + number_of(by, "dictionary") + number_of(by, "pages") == 0)
+        return;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        uint64_t count = number_of(by, kinds[i].member);
+        if (count == 0)
+            continue;
+        df_buf_put_text(&fact, fact.size > 0 ? ", " : "skipped: ");
+        df_text_put_thousands(&fact, count);
+        df_buf_printf(&fact, " by %s", kinds[i].name);
+    }
+    put_buf(out, style, "", &fact);
+}
+
+/* Only when page indexes were looked at. */
+static void put_pages(struct df_buf *out, const struct df_chart_style *style, const struct df_json *pages)
+{
+    if (pages && number_of(pages, "read") + number_of(pages, "skipped") > 0)
+        put_skipped(out, style, "pages", pages);
+}
+
 static void put_exchange(struct df_buf *out, const struct df_chart_style *style, const struct df_json *exchange)
 {
     struct df_buf fact = {0};
@@ -147,6 +180,32 @@ static void put_stages(struct df_buf *out, const struct df_chart_style *style, c
     }
 }
 
+/* Most messages begin with the file, some have it further behind. */
+static void put_skipped_file(struct df_buf *out, const struct df_json *file)
+{
+    struct df_slice uri = text_of(df_json_get(file, "uri")), message = text_of(df_json_get(file, "message"));
+    if (uri.size > 0 && message.size > 0 && !memmem(message.data, message.size, uri.data, uri.size))
+        df_buf_printf(out, "%.*s: ", DF_SLICE_ARG(uri));
+    df_buf_put_slice(out, message);
+}
+
+static void put_skipped_files(struct df_buf *out, const struct df_chart_style *style, const struct df_json *skipped)
+{
+    uint64_t count = number_of(skipped, "count");
+    struct df_buf fact = {0};
+    if (!skipped || count == 0)
+        return;
+    df_text_put_thousands(&fact, count);
+    df_buf_put_text(&fact, " left out, for they cannot be read");
+    put_buf(out, style, "bad files", &fact);
+    const struct df_json *files = df_json_get(skipped, "files");
+    for (const struct df_json *file = files ? files->children : NULL; file; file = file->next) {
+        struct df_buf one = {0};
+        put_skipped_file(&one, file);
+        put_buf(out, style, "", &one);
+    }
+}
+
 int df_explain_put_text(const struct df_cli_answer *answer, const struct df_chart_style *style, struct df_buf *out,
                         struct df_error *error)
 {
@@ -159,7 +218,10 @@ int df_explain_put_text(const struct df_cli_answer *answer, const struct df_char
         put_unit(out, style, tree);
         put_columns(out, style, df_json_get(tree, "columns"));
         put_skipped(out, style, "files", df_json_get(tree, "files"));
+        put_skipped_files(out, style, df_json_get(tree, "skippedFiles"));
         put_skipped(out, style, "row groups", df_json_get(tree, "rowGroups"));
+        put_skipped_by(out, style, df_json_get(tree, "skippedBy"));
+        put_pages(out, style, df_json_get(tree, "pages"));
         put_stages(out, style, df_json_get(tree, "stages"));
     }
     df_arena_dispose(&arena);
@@ -208,4 +270,50 @@ void df_explain_note_guess(struct df_cli *cli, const struct df_cli_answer *answe
     if (df_explain_put_guess(answer, time, &note))
         df_cli_note(cli, "%s", df_buf_text(&note));
     df_buf_dispose(&note);
+}
+
+/* ---- files that were left out ---- */
+
+void df_explain_put_skipped_files(const struct df_cli_answer *answer, struct df_json_writer *writer)
+{
+    struct df_arena arena = {0};
+    struct df_json *tree = NULL;
+    struct df_error error;
+    const struct df_json *skipped =
+        parse(answer, &arena, &tree, &error) == 0 ? df_json_get(tree, "skippedFiles") : NULL;
+    if (skipped) {
+        df_json_key(writer, "skippedFiles");
+        df_json_write_tree(writer, skipped);
+    }
+    df_arena_dispose(&arena);
+}
+
+static void note_skipped_files(struct df_cli *cli, const struct df_json *skipped)
+{
+    uint64_t count = number_of(skipped, "count"), noted = 0;
+    const struct df_json *files = df_json_get(skipped, "files");
+    if (count == 0)
+        return;
+    df_cli_note(cli, "warning: left out %" PRIu64 " %s that cannot be read:", count, count == 1 ? "file" : "files");
+    for (const struct df_json *file = files ? files->children : NULL; file && noted < SKIPPED_FILES_NOTED;
+         file = file->next, noted++) {
+        struct df_buf line = {0};
+        put_skipped_file(&line, file);
+        df_cli_note(cli, "  %s", df_buf_text(&line));
+        df_buf_dispose(&line);
+    }
+    if (count > noted)
+        df_cli_note(cli, "  and %" PRIu64 " more (--explain and the JSON answer name up to 20)", count - noted);
+}
+
+void df_explain_note_skipped_files(struct df_cli *cli, const struct df_cli_answer *answer)
+{
+    struct df_arena arena = {0};
+    struct df_json *tree = NULL;
+    struct df_error error;
+    const struct df_json *skipped =
+        parse(answer, &arena, &tree, &error) == 0 ? df_json_get(tree, "skippedFiles") : NULL;
+    if (skipped)
+        note_skipped_files(cli, skipped);
+    df_arena_dispose(&arena);
 }

@@ -19,4 +19,9 @@ bool df_explain_put_guess(const struct df_cli_answer *answer, const char *time, 
 /* The same to standard error. */
 void df_explain_note_guess(struct df_cli *cli, const struct df_cli_answer *answer, const char *time);
 
+/* The member "skippedFiles" of the statistics, when the question allowed files to be left out. */
+void df_explain_put_skipped_files(const struct df_cli_answer *answer, struct df_json_writer *writer);
+/* To standard error: how many files were left out, and the first of them with what is wrong. Nothing when none was. */
+void df_explain_note_skipped_files(struct df_cli *cli, const struct df_cli_answer *answer);
+
 #endif

@@ -120,6 +120,7 @@ static int answer_question(struct funnel *funnel, struct df_error *error)
     int result = df_cli_run_query(funnel->cli, df_cli_engine(funnel->cli, "funnel"), df_buf_slice(&funnel->request),
                                   &answer, error);
     if (result == 0) {
+        df_explain_note_skipped_files(funnel->cli, &answer);
         df_explain_note_guess(funnel->cli, &answer, funnel->dataset.time);
         result = show(funnel, &answer, error);
     } else {
@@ -205,6 +206,7 @@ static const struct df_cli_flag flags[] = {
      .help = "form of the answer (default: text)"},
     {.name = "--output-file", .value_name = "FILE", .help = "write the answer there, whole or not at all"},
     DF_CLI_DATASET_FLAGS,
+    {.option = "data.on_bad_file"},
     {.option = "data.folder"},
     DF_CLI_RUN_FLAGS,
 };

@@ -277,8 +277,9 @@ static int put_members(struct df_json_writer *writer, const struct df_cli_datase
 {
     const char *where = df_cli_value(dataset->arguments, "--where");
     df_json_key(writer, "dataset");
-    if (df_cli_dataset_put_value(dataset, writer, error) != 0)
+    if (df_cli_dataset_put_value(dataset, writer, error) != 0 || df_cli_put_without(dataset->cli, writer, error) != 0)
         return -1;
+    df_cli_put_on_bad_file(dataset->cli, writer);
     put_timeframe(writer, dataset->arguments);
     if ((where && put_filter(writer, "where", "--where", where, error) != 0) ||
         put_conditions(writer, dataset->arguments, error) != 0)

@@ -44,7 +44,7 @@ static void put_commands(const struct df_cli *cli, struct df_buf *out)
 {
     for (size_t i = 0; i < cli->program->command_count; i++) {
         const struct df_cli_command *command = cli->program->commands[i];
-        df_buf_printf(out, "  %-10s %s\n", command->name, command->summary);
+        df_buf_printf(out, "  %-11s %s\n", command->name, command->summary);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/json_write.h"
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/text.h"
 #include "format/parquet/describe.h"
 #include "format/parquet/verify.h"
@@ -18,6 +19,7 @@ struct inspection {
     const struct df_cli_arguments *arguments;
     struct df_parquet_file *file;
     const char *uri;
+    struct df_budget budget; /* what the file says of itself is not believed beyond memory.limit */
     struct df_buf out;
     struct df_json_writer json;
 };
@@ -428,7 +430,7 @@ static void json_verified(struct inspection *inspection, const struct df_parquet
 static int verify(struct inspection *inspection, struct df_parquet_verified *verified, struct df_error *error)
 {
     struct df_json_writer *json = &inspection->json;
-    const struct df_parquet_reading reading = {.deadline = df_deadline_never()};
+    const struct df_parquet_reading reading = {.budget = &inspection->budget, .deadline = df_deadline_never()};
     if (!wants_json(inspection->arguments)) {
         int result = df_parquet_verify(inspection->file, &reading, text_finding, inspection, verified, error);
         text_verified(inspection, verified);
@@ -495,7 +497,8 @@ static void put_footer_finding(struct inspection *inspection, const struct df_er
 
 static int inspect(struct inspection *inspection, struct df_store *store, struct df_error *error)
 {
-    struct df_parquet_open open = {.store = store, .uri = inspection->uri, .deadline = df_deadline_never()};
+    struct df_parquet_open open = {
+        .store = store, .uri = inspection->uri, .budget = &inspection->budget, .deadline = df_deadline_never()};
     if (df_parquet_file_open(&inspection->file, &open, error) != 0) {
         inspection->file = NULL;
         put_footer_finding(inspection, error);
@@ -511,6 +514,7 @@ static int run(struct df_cli *cli, const struct df_cli_arguments *arguments, str
 {
     struct inspection inspection = {.cli = cli, .arguments = arguments, .uri = arguments->operands[0]};
     struct df_store *store;
+    df_budget_init(&inspection.budget, df_cli_memory_limit(cli->config));
     if (df_store_create(&store, error) != 0)
         return -1;
     int result = inspect(&inspection, store, error);
@@ -531,6 +535,7 @@ static const struct df_cli_flag flags[] = {
     {.name = "--verify", .help = "read everything; say what is damaged, exit with 3 if anything is"},
     {.name = "--pages", .help = "every page too: place, kind, encoding, values, bytes"},
     {.name = "--output", .letter = 'o', .choices = "text|json", .help = "form of the answer (default: text)"},
+    {.option = "memory.limit", .section = "Resources"},
 };
 
 const struct df_cli_command df_command_inspect = {

@@ -120,8 +120,11 @@ static int put_members(struct query *query, const struct df_json *tree, struct d
                        struct df_error *error)
 {
     df_json_key(writer, "dataset");
-    if (df_cli_dataset_put_value(&query->dataset, writer, error) != 0)
+    if (df_cli_dataset_put_value(&query->dataset, writer, error) != 0 ||
+        (!df_json_get(tree, "without") && df_cli_put_without(query->cli, writer, error) != 0))
         return -1;
+    if (!df_json_get(tree, "onBadFile"))
+        df_cli_put_on_bad_file(query->cli, writer);
     for (const struct df_json *member = tree->children; member; member = member->next) {
         if (df_slice_is(member->key, "dataset"))
             return df_error_set(error, DF_ERROR_INVALID,
@@ -206,6 +209,7 @@ static int answer_question(struct query *query, struct df_error *error)
     int result = df_cli_run_query(query->cli, df_cli_engine(query->cli, "funnel"), df_buf_slice(&query->request),
                                   &answer, error);
     if (result == 0) {
+        df_explain_note_skipped_files(query->cli, &answer);
         df_explain_note_guess(query->cli, &answer, query->dataset.time);
         result = show(query, &answer, error);
     }
@@ -247,6 +251,7 @@ static const struct df_cli_flag flags[] = {
     {.name = "--compact", .help = "JSON on one line"},
     {.name = "--output-file", .value_name = "FILE", .help = "write the answer there, whole or not at all"},
     DF_CLI_DATASET_FLAGS,
+    {.option = "data.on_bad_file"},
     {.option = "data.folder"},
     DF_CLI_RUN_FLAGS,
 };

@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/allocator.h"
 #include "base/log.h"
 #include "engine/funnel/funnel.h"
 #include "engine/funnel/register/register.h"
+#include "engine/funnel/repartition/repartition.h"
 #include "worker/events.h"
 
 enum { SETTINGS_BYTES_MAX = 1024 * 1024, ANSWER_EARLY_MS = 500 };
 
-static const struct df_engine *const engines[] = {&df_engine_funnel, &df_engine_registration};
+static const struct df_engine *const engines[] = {&df_engine_funnel, &df_engine_registration, &df_engine_repartition};
 
 static const struct df_engine *find_engine(struct df_slice name)
 {
@@ -115,6 +117,7 @@ static int serve(const char *api, const struct df_config *config, struct df_loop
 
 int main(void)
 {
+    df_allocator_keep_freed();
     const char *api = environment("AWS_LAMBDA_RUNTIME_API");
     if (!api) {
         fputs("bootstrap is Dayfly's worker for AWS Lambda and is started by it (AWS_LAMBDA_RUNTIME_API is not set).\n"

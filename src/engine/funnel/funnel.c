@@ -28,6 +28,7 @@ static void query_end(struct df_query *query, enum df_end end)
     df_funnel_result_free(funnel->scan.result);
     df_buf_dispose(&funnel->worker_request);
     free(funnel->files);
+    free(funnel->part_files);
     query->state = NULL;
 }
 

@@ -15,7 +15,9 @@
  *                "trend": "hour" | "day" | "week" | "month",
  *                "export": {"step": 2, "which"?: "reached" | "dropped", "columns"?: [c, …],
  *                           "file": "….parquet" | "….csv" | "….ndjson" | "…/"}},
- *    "approximate"?: bool}
+ *    "approximate"?: bool,
+ *    "onBadFile"?: "fail" | "skip",       a file that cannot be read: an error; or left out, and told in explain
+ *    "without"?: ["pages", …]}            optimisations to leave out: switches.h
  *
  *   filter     {"column": c, "op": o, "value": v, "delimiter"?: "|"} | [c, o, v] | {"and": [filter, …]} | {"or": […]} |
  *              {"not": filter}; o and v: filter/spec.h

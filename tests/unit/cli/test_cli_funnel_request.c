@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "engine/funnel/switches.h"
 #include "invoke/lambda.h"
 #include "job/job.h"
 #include "testing/testing.h"
@@ -26,6 +27,7 @@ static int setup(void **state)
     assert_ok(df_config_create(&fixture.cli.config, error), error);
     assert_ok(df_config_register(fixture.cli.config, df_cli_option_rows, df_cli_option_count, error), error);
     assert_ok(df_config_register(fixture.cli.config, df_job_option_rows, df_job_option_count, error), error);
+    assert_ok(df_config_register(fixture.cli.config, df_funnel_option_rows, df_funnel_option_count, error), error);
     assert_ok(
         df_config_register(fixture.cli.config, df_invoke_lambda_option_rows, df_invoke_lambda_option_count, error),
         error);

@@ -256,6 +256,7 @@ static inline void share_rows(struct share *share, const bool *takes)
         share->ordinals[i] = share->row_count;
         share->rows[share->row_count++] = i;
     }
+    df_funnel_groups_settle(&share->collector.groups);
 }
 
 static inline void share_verdicts(struct share *share)

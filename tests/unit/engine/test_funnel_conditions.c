@@ -64,7 +64,7 @@ static int try_judge(struct judged *judged, const struct ask *ask, const struct 
     judged->verdicts = (struct df_funnel_verdicts){0};
     fake_source_init(&judged->source, &ask->request, DF_FUNNEL_KEY_INT64, rows, count, 4, columns);
     assert_ok(df_funnel_collector_init(&judged->collector, &ask->request, DF_FUNNEL_KEY_INT64, &account, error), error);
-    int result = df_funnel_collect(&judged->collector, &judged->source.base, error);
+    int result = df_funnel_collect(&judged->collector, &judged->source.base, NULL, error);
     if (result == DF_FUNNEL_DONE)
         result = df_funnel_judge(&judged->collector, DF_FUNNEL_SCALE_MS, NULL, &judged->verdicts, error);
     return result;
@@ -619,7 +619,7 @@ static void test_conditions_that_do_not_fit_are_over_and_leak_nothing(void **sta
         fake_source_init(&judged.source, &ask.request, DF_FUNNEL_KEY_INT64, rows, ROWS, 512, &column);
         assert_ok(df_funnel_collector_init(&judged.collector, &ask.request, DF_FUNNEL_KEY_INT64, &account, &error),
                   &error);
-        int result = df_funnel_collect(&judged.collector, &judged.source.base, &error);
+        int result = df_funnel_collect(&judged.collector, &judged.source.base, NULL, &error);
         if (result == DF_FUNNEL_DONE)
             result = df_funnel_judge(&judged.collector, DF_FUNNEL_SCALE_MS, NULL, &judged.verdicts, &error);
         assert_ok(result, &error);

@@ -76,7 +76,7 @@ static void judge(struct judged *judged, struct ask *ask, const struct fake_row 
     fake_source_init(&judged->source, &ask->request, DF_FUNNEL_KEY_INT64, rows, count, batch_rows, NULL);
     assert_ok(df_funnel_collector_init(&judged->collector, &ask->request, DF_FUNNEL_KEY_INT64, &account, &error),
               &error);
-    int result = df_funnel_collect(&judged->collector, &judged->source.base, &error);
+    int result = df_funnel_collect(&judged->collector, &judged->source.base, NULL, &error);
     assert_ok(result, &error);
     assert_int_equal(result, DF_FUNNEL_DONE);
     result = df_funnel_judge(&judged->collector, DF_FUNNEL_SCALE_MS, NULL, &judged->verdicts, &error);
@@ -358,7 +358,7 @@ static void test_users_of_any_kind_are_found_again_by_key(void **state)
         ask.request.second_reading = true;
         fake_source_init(&source, &ask.request, (enum df_funnel_key_kind)kind, rows, 5, 2, NULL);
         assert_ok(df_funnel_collector_init(&collector, &ask.request, source.base.kind, &account, &error), &error);
-        assert_int_equal(df_funnel_collect(&collector, &source.base, &error), DF_FUNNEL_DONE);
+        assert_int_equal(df_funnel_collect(&collector, &source.base, NULL, &error), DF_FUNNEL_DONE);
         assert_int_equal(collector.row_count, 5);
         assert_memory_equal(collector.row_codes, codes, sizeof codes);
         struct df_funnel_batch batch;
@@ -404,7 +404,7 @@ static void test_passes_over_halves_of_the_users_see_each_user_once(void **state
         struct df_funnel_verdicts verdicts;
         collector.pass_mask = 3;
         collector.pass_value = pass;
-        assert_int_equal(df_funnel_collect(&collector, &source.base, &error), DF_FUNNEL_DONE);
+        assert_int_equal(df_funnel_collect(&collector, &source.base, NULL, &error), DF_FUNNEL_DONE);
         assert_int_equal(df_funnel_judge(&collector, DF_FUNNEL_SCALE_MS, NULL, &verdicts, &error), DF_FUNNEL_DONE);
         assert_in_range(verdicts.user_count, 50, 300);
         users += verdicts.user_count;
@@ -748,7 +748,7 @@ static int try_in(struct ask *ask, const struct fake_row *rows, uint32_t count, 
     struct df_funnel_verdicts verdicts = {0};
     fake_source_init(&source, &ask->request, DF_FUNNEL_KEY_BYTES, rows, count, 500, NULL);
     assert_ok(df_funnel_collector_init(&collector, &ask->request, DF_FUNNEL_KEY_BYTES, &account, &error), &error);
-    int result = df_funnel_collect(&collector, &source.base, &error);
+    int result = df_funnel_collect(&collector, &source.base, NULL, &error);
     assert_ok(result, &error);
     if (result == DF_FUNNEL_DONE) {
         uint64_t before = budget->used_bytes, codes = collector.row_codes ? collector.row_code_capacity * 4 : 0;
@@ -827,7 +827,7 @@ static void test_a_cancelled_query_stops(void **state)
         settle(&ask);
         fake_source_init(&source, &ask.request, DF_FUNNEL_KEY_INT64, rows, 5000, 100, NULL);
         assert_ok(df_funnel_collector_init(&collector, &ask.request, DF_FUNNEL_KEY_INT64, &account, &error), &error);
-        assert_int_equal(df_funnel_collect(&collector, &source.base, &error), DF_FUNNEL_DONE);
+        assert_int_equal(df_funnel_collect(&collector, &source.base, NULL, &error), DF_FUNNEL_DONE);
         assert_fails(df_funnel_judge(&collector, DF_FUNNEL_SCALE_MS, &cancelled, &verdicts, &error), &error,
                      DF_ERROR_CANCELLED, "cancelled");
         assert_null(verdicts.in);
@@ -850,7 +850,7 @@ static void test_a_source_that_fails_fails_the_collecting(void **state)
     fake_source_init(&source, &ask.request, DF_FUNNEL_KEY_INT64, rows, 100, 10, NULL);
     source.fail = true;
     assert_ok(df_funnel_collector_init(&collector, &ask.request, DF_FUNNEL_KEY_INT64, &account, &error), &error);
-    assert_fails(df_funnel_collect(&collector, &source.base, &error), &error, DF_ERROR_CORRUPT, "page 7");
+    assert_fails(df_funnel_collect(&collector, &source.base, NULL, &error), &error, DF_ERROR_CORRUPT, "page 7");
     df_funnel_collector_dispose(&collector);
     free(rows);
 }

@@ -351,7 +351,7 @@ static void test_garbage_from_a_worker_is_corrupt(void **state)
         unsigned parts = 0;
         struct df_plan plan = {.room = 10, .add = count_part, .ctx = &parts};
         const struct df_part part = {.uri = "somewhere.parquet", .etag = ""};
-        const struct df_outcome outcome = {.blob = df_slice_text("\x02garbage")};
+        const struct df_outcome outcome = {.blob = df_slice_text("\x03garbage")};
         assert_ok(df_engine_funnel.query_begin(&query, &error), &error);
         assert_int_equal(df_engine_funnel.plan(&query, 0, &plan, &error), DF_PLAN_END);
         assert_int_equal(parts, files);

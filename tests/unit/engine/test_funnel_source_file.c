@@ -1,6 +1,7 @@
 /* A file as a source: which rows count, what matches, what is skipped, and that both readings agree. */
 #include "base/hash.h"
 #include "engine/funnel/rows/batch.h"
+#include "engine/funnel/rows/skip.h"
 #include "engine/funnel/rows/source_file.h"
 #include "unit/engine/rows_testing.h"
 
@@ -348,7 +349,7 @@ static bool skips(struct world *world, const char *timeframe)
     char rest[400];
     snprintf(rest, sizeof rest, "\"timeframe\":{%s}," VIEW_BUY, timeframe);
     open_source(world, rest);
-    bool skipped = df_funnel_source_file_skips(&world->file, 0);
+    bool skipped = df_funnel_skip_by_statistics(&world->file, 0);
     df_funnel_source_file_dispose(&world->file);
     return skipped;
 }
@@ -390,7 +391,7 @@ static void test_timeframes_with_a_unit_need_that_of_the_times(void **state)
     struct df_funnel_source_file_open open = {.task = &world->task, .part = &world->part, .request = &world->request};
     assert_ok(df_funnel_source_file_open(&world->file, &open, &error), &error); /* a footer may be looked at */
     assert_false(world->file.source.scale_known);
-    assert_false(df_funnel_source_file_skips(&world->file, 0));
+    assert_false(df_funnel_skip_by_statistics(&world->file, 0));
     assert_fails(world->file.source.begin(&world->file.source, DF_FUNNEL_FACTS, &error), &error, DF_ERROR_INTERNAL,
                  "unit of the times");
     df_funnel_source_file_dispose(&world->file);
@@ -398,7 +399,7 @@ static void test_timeframes_with_a_unit_need_that_of_the_times(void **state)
     open.unit = DF_TIME_S;
     assert_ok(df_funnel_source_file_open(&world->file, &open, &error), &error);
     assert_true(world->file.source.scale_known && world->file.source.scale == DF_FUNNEL_SCALE_S);
-    assert_true(df_funnel_source_file_skips(&world->file, 0));
+    assert_true(df_funnel_skip_by_statistics(&world->file, 0));
     df_funnel_source_file_dispose(&world->file);
 }
 
@@ -537,7 +538,7 @@ static void test_a_whole_file_is_skipped_by_its_directories(void **state)
     random_rows(rows, 100, &random);
     write_at(world, "country=DE/a.parquet", rows, 100, int_type, ms_type);
     open_source(world, VIEW_BUY ",\"where\":[\"country\",\"==\",\"FR\"]");
-    assert_true(df_funnel_source_file_skips(&world->file, 0));
+    assert_true(df_funnel_skip_by_statistics(&world->file, 0));
     tell(&world->file.source, DF_FUNNEL_FACTS, &told);
     assert_int_equal(told.rows, 0);
     assert_int_equal(world->file.bytes_read, 0);

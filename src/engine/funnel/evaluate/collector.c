@@ -91,6 +91,8 @@ int df_funnel_collector_init(struct df_funnel_collector *collector, const struct
     *collector = (struct df_funnel_collector){.request = request, .account = *account};
     collector->account.held_bytes = 0;
     df_funnel_groups_init(&collector->groups, kind, &collector->account);
+    collector->groups.without_order = request->without & DF_FUNNEL_WITHOUT_ORDER;
+    collector->groups.without_dictionary = request->without & DF_FUNNEL_WITHOUT_ENTRIES;
     collector->collected = calloc(1, sizeof *collector->collected);
     if (!collector->collected || !make_arrays(collector->collected, request)) {
         df_funnel_collector_dispose(collector);
@@ -100,7 +102,7 @@ int df_funnel_collector_init(struct df_funnel_collector *collector, const struct
     return 0;
 }
 
-static void free_filter(struct df_funnel_account *account, struct df_funnel_filter_facts *facts)
+static void free_facts(struct df_funnel_account *account, struct df_funnel_filter_facts *facts)
 {
     df_funnel_list_free(account, &facts->list);
     df_funnel_marks_free(account, &facts->seen);
@@ -119,19 +121,45 @@ static void free_row_codes(struct df_funnel_collector *collector)
     collector->row_code_capacity = 0;
 }
 
+static void clear_facts(struct df_funnel_filter_facts *facts, size_t users)
+{
+    size_t counts = users < facts->count_capacity ? users : facts->count_capacity;
+    size_t rows = users < facts->untimed_row_capacity ? users : facts->untimed_row_capacity;
+    df_funnel_marks_clear(&facts->seen);
+    df_funnel_marks_clear(&facts->untimed);
+    if (counts)
+        memset(facts->counts, 0, counts * sizeof *facts->counts);
+    if (rows)
+        memset(facts->untimed_rows, 0, rows * sizeof *facts->untimed_rows);
+    df_funnel_list_clear(&facts->list);
+}
+
+void df_funnel_collector_clear(struct df_funnel_collector *collector)
+{
+    struct df_funnel_collected *collected = collector->collected;
+    size_t users = collector->groups.group_count;
+    for (uint32_t i = 0; i < collected->filter_count; i++)
+        clear_facts(&collected->filters[i], users);
+    for (uint32_t i = 0; i < collected->sum_count; i++)
+        df_funnel_sums_clear(&collected->sums[i], users);
+    df_funnel_rows_free(&collector->account, &collected->rows);
+    free_row_codes(collector);
+    df_funnel_groups_clear(&collector->groups);
+    collector->row_count = 0;
+}
+
 void df_funnel_collector_reset(struct df_funnel_collector *collector)
 {
     struct df_funnel_collected *collected = collector->collected;
-    struct df_funnel_account *account = &collector->account;
     for (uint32_t i = 0; collected && i < collected->filter_count; i++)
-        free_filter(account, &collected->filters[i]);
+        free_facts(&collector->account, &collected->filters[i]);
     for (uint32_t i = 0; collected && i < collected->sum_count; i++)
-        df_funnel_sums_free(account, &collected->sums[i]);
+        df_funnel_sums_free(&collector->account, &collected->sums[i]);
     if (collected)
-        df_funnel_rows_free(account, &collected->rows);
+        df_funnel_rows_free(&collector->account, &collected->rows);
     free_row_codes(collector);
-    df_funnel_groups_dispose(&collector->groups);
     collector->row_count = 0;
+    df_funnel_groups_dispose(&collector->groups);
 }
 
 void df_funnel_collector_dispose(struct df_funnel_collector *collector)
@@ -290,18 +318,28 @@ static int take_filter(struct df_funnel_collector *collector, struct df_funnel_s
     return sum_rows(collector, batch, filter, rows, count, error);
 }
 
-static int take_batch(struct df_funnel_collector *collector, struct df_funnel_source *source,
-                      const struct df_funnel_batch *batch, struct df_error *error)
+/* Steps of simple sequences, and nothing else. */
+static bool only_listed(const struct df_funnel_filter_facts *facts, const struct df_funnel_batch *batch)
+{
+    return facts->wanted && facts->listed && facts->counting == DF_FUNNEL_NO_COUNT && facts->bit == DF_FUNNEL_NONE &&
+           facts->first_sum == DF_FUNNEL_NONE && !(facts->first && batch->time_valid);
+}
+
+int df_funnel_collect_coded(struct df_funnel_collector *collector, struct df_funnel_source *source,
+                            const struct df_funnel_batch *batch, struct df_funnel_chunk *views, struct df_error *error)
 {
     struct df_funnel_collected *collected = collector->collected;
-    df_funnel_keys_hash(&batch->keys, collected->hashes);
-    if (!df_funnel_groups_add(&collector->groups, &batch->keys, collected->hashes, collector->pass_mask,
-                              collector->pass_value, collected->codes))
-        return DF_FUNNEL_OVER;
+    for (uint32_t i = 0; i < collected->sum_count; i++)
+        collected->sums[i].type = source->types[collected->sums[i].column];
     keep_codes(collector, batch);
     if (!begin_rows(collector, batch))
         return DF_FUNNEL_OVER;
     for (uint32_t filter = 0; filter < collected->filter_count; filter++) {
+        struct df_funnel_filter_facts *facts = &collected->filters[filter];
+        if (views && only_listed(facts, batch)) {
+            df_funnel_list_view(&facts->list, &views[filter]);
+            continue;
+        }
         int result = take_filter(collector, source, batch, filter, error);
         if (result != DF_FUNNEL_DONE)
             return result;
@@ -310,29 +348,44 @@ static int take_batch(struct df_funnel_collector *collector, struct df_funnel_so
     return DF_FUNNEL_DONE;
 }
 
-static int collect(struct df_funnel_collector *collector, struct df_funnel_source *source, struct df_error *error)
+static int collect_batch(struct df_funnel_collector *collector, struct df_funnel_source *source,
+                         const struct df_funnel_batch *batch, struct df_error *error)
+{
+    struct df_funnel_collected *collected = collector->collected;
+    if (!df_funnel_groups_add(&collector->groups, &batch->keys, collected->hashes, collector->pass_mask,
+                              collector->pass_value, collected->codes))
+        return DF_FUNNEL_OVER;
+    return df_funnel_collect_coded(collector, source, batch, NULL, error);
+}
+
+static int collect(struct df_funnel_collector *collector, struct df_funnel_source *source,
+                   const struct df_funnel_batch *first, struct df_error *error)
 {
     struct df_funnel_batch batch;
-    int more;
-    if (source->begin(source, DF_FUNNEL_FACTS, error) < 0)
+    int more = 1;
+    if (first)
+        batch = *first;
+    else if (source->begin(source, DF_FUNNEL_FACTS, error) < 0)
         return -1;
-    while ((more = source->next(source, &batch, error)) > 0) {
-        for (uint32_t i = 0; i < collector->collected->sum_count; i++)
-            collector->collected->sums[i].type = source->types[collector->collected->sums[i].column];
-        int result = take_batch(collector, source, &batch, error);
+    else
+        more = source->next(source, &batch, error);
+    for (; more > 0; more = source->next(source, &batch, error)) {
+        int result = collect_batch(collector, source, &batch, error);
         if (result != DF_FUNNEL_DONE)
             return result;
     }
+    df_funnel_groups_settle(&collector->groups);
     return more;
 }
 
-int df_funnel_collect(struct df_funnel_collector *collector, struct df_funnel_source *source, struct df_error *error)
+int df_funnel_collect(struct df_funnel_collector *collector, struct df_funnel_source *source,
+                      const struct df_funnel_batch *first, struct df_error *error)
 {
-    int result = collect(collector, source, error);
+    int result = collect(collector, source, first, error);
     if (result != DF_FUNNEL_OVER || !collector->row_codes)
         return result;
     /* Without the codes of rows it may fit. */
     df_funnel_collector_reset(collector);
     collector->collected->no_row_codes = true;
-    return collect(collector, source, error);
+    return collect(collector, source, NULL, error);
 }

@@ -38,10 +38,14 @@ int df_funnel_collector_init(struct df_funnel_collector *collector, const struct
                              enum df_funnel_key_kind kind, const struct df_funnel_account *account,
                              struct df_error *error);
 void df_funnel_collector_reset(struct df_funnel_collector *collector); /* gives back all of it; pass_* stay */
+/* As reset, but with the memory of users and lists: for the next ones of about as many. */
+void df_funnel_collector_clear(struct df_funnel_collector *collector);
 void df_funnel_collector_dispose(struct df_funnel_collector *collector);
 
-/* The FACTS of a source, from begin to end: DF_FUNNEL_DONE, DF_FUNNEL_OVER, -1. After OVER only reset, dispose and
- * df_funnel_groups_put_largest are of use. */
-int df_funnel_collect(struct df_funnel_collector *collector, struct df_funnel_source *source, struct df_error *error);
+/* The FACTS of a source: DF_FUNNEL_DONE, DF_FUNNEL_OVER, -1. After OVER only reset, dispose and
+ * df_funnel_groups_put_largest are of use. first: a batch that the source has just given, the rest follows; NULL: from
+ * the beginning. */
+int df_funnel_collect(struct df_funnel_collector *collector, struct df_funnel_source *source,
+                      const struct df_funnel_batch *first, struct df_error *error);
 
 #endif

@@ -45,6 +45,12 @@ bool df_funnel_marks_room(struct df_funnel_account *account, struct df_funnel_ma
     return fits;
 }
 
+void df_funnel_marks_clear(struct df_funnel_marks *marks)
+{
+    if (marks->capacity)
+        memset(marks->bytes, 0, marks->capacity);
+}
+
 void df_funnel_marks_free(struct df_funnel_account *account, struct df_funnel_marks *marks)
 {
     df_funnel_account_free(account, marks->bytes, marks->capacity);

@@ -36,6 +36,7 @@ static inline bool df_funnel_marked(const struct df_funnel_marks *marks, uint32_
 }
 
 bool df_funnel_marks_room(struct df_funnel_account *account, struct df_funnel_marks *marks, size_t users);
+void df_funnel_marks_clear(struct df_funnel_marks *marks); /* none, memory stays */
 void df_funnel_marks_free(struct df_funnel_account *account, struct df_funnel_marks *marks);
 
 /* ---- lists.c: of one filter the (code, time) of matching rows that have a time, in order of reading ---- */
@@ -43,6 +44,8 @@ void df_funnel_marks_free(struct df_funnel_account *account, struct df_funnel_ma
 struct df_funnel_chunk {
     struct df_funnel_chunk *next;
     uint32_t count, capacity;
+    const uint8_t *masks; /* NULL: all rows are of the list; else those that have all bits of `need` */
+    uint8_t need;
     int64_t *times;
     uint32_t *codes;
 };
@@ -53,6 +56,9 @@ struct df_funnel_list {
 
 bool df_funnel_list_append(struct df_funnel_account *account, struct df_funnel_list *list, const uint32_t *codes,
                            const int64_t *times, uint32_t count);
+/* Puts rows behind the others that lie elsewhere, and stay there as long as the list does. */
+void df_funnel_list_view(struct df_funnel_list *list, struct df_funnel_chunk *view);
+void df_funnel_list_clear(struct df_funnel_list *list); /* empty, with the memory it has */
 void df_funnel_list_free(struct df_funnel_account *account, struct df_funnel_list *list);
 
 /* ---- rows.c: rows that matter to sequences which greedy matching does not answer ----
@@ -143,6 +149,11 @@ struct df_funnel_collected {
     int64_t *picked_times;
 };
 
+/* A batch whose users have codes already, in collected->codes. views: NULL, or by filter the rows that match it, for
+ * filters of which nothing but a list is wanted: it then has these rows, which have to stay where they are. */
+int df_funnel_collect_coded(struct df_funnel_collector *collector, struct df_funnel_source *source,
+                            const struct df_funnel_batch *batch, struct df_funnel_chunk *views, struct df_error *error);
+
 /* True when the funnel or condition is answered from `rows`, not from lists. */
 bool df_funnel_uses_rows(const struct df_funnel_request *request, const struct df_funnel_sequence *sequence);
 /* The first positive step of a sequence. */
@@ -160,6 +171,7 @@ int df_funnel_sum_rows(struct df_funnel_account *account, struct df_funnel_sums 
 /* NULL when no condition asks for it. */
 struct df_funnel_sums *df_funnel_find_sums(const struct df_funnel_collected *collected, uint32_t filter,
                                            uint32_t column);
+void df_funnel_sums_clear(struct df_funnel_sums *sums, size_t users); /* those of so many users: 0, memory stays */
 void df_funnel_sums_free(struct df_funnel_account *account, struct df_funnel_sums *sums);
 
 #endif

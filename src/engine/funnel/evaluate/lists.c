@@ -12,6 +12,8 @@ static size_t chunk_bytes(uint32_t capacity)
 
 static struct df_funnel_chunk *chunk_with_room(struct df_funnel_account *account, struct df_funnel_list *list)
 {
+    if (list->last && list->last->count == list->last->capacity && list->last->next)
+        list->last = list->last->next; /* of before it was cleared */
     if (list->last && list->last->count < list->last->capacity)
         return list->last;
     uint32_t capacity = list->last ? list->last->capacity * 2 : CHUNK_ROWS_MIN;
@@ -44,6 +46,23 @@ bool df_funnel_list_append(struct df_funnel_account *account, struct df_funnel_l
         done += some;
     }
     return true;
+}
+
+void df_funnel_list_view(struct df_funnel_list *list, struct df_funnel_chunk *view)
+{
+    view->next = NULL;
+    if (list->last)
+        list->last->next = view;
+    else
+        list->first = view;
+    list->last = view;
+}
+
+void df_funnel_list_clear(struct df_funnel_list *list)
+{
+    for (struct df_funnel_chunk *chunk = list->first; chunk; chunk = chunk->next)
+        chunk->count = 0;
+    list->last = list->first;
 }
 
 void df_funnel_list_free(struct df_funnel_account *account, struct df_funnel_list *list)

@@ -151,6 +151,19 @@ struct df_funnel_sums *df_funnel_find_sums(const struct df_funnel_collected *col
     return at == DF_FUNNEL_NONE ? NULL : &collected->sums[at];
 }
 
+void df_funnel_sums_clear(struct df_funnel_sums *sums, size_t users)
+{
+    size_t floats = users < sums->float_capacity ? users : sums->float_capacity;
+    size_t integers = users < sums->integer_capacity ? users : sums->integer_capacity;
+    for (size_t i = 0; i < floats; i++)
+        df_sum_dispose(&sums->floats[i]);
+    if (floats)
+        memset(sums->floats, 0, floats * sizeof *sums->floats);
+    if (integers)
+        memset(sums->integers, 0, integers * sizeof *sums->integers);
+    df_funnel_marks_clear(&sums->matched);
+}
+
 void df_funnel_sums_free(struct df_funnel_account *account, struct df_funnel_sums *sums)
 {
     for (size_t i = 0; i < sums->float_capacity; i++)

@@ -20,6 +20,7 @@ struct df_funnel_verdict_memory {
     size_t users;
     uint8_t *in;
     uint16_t *depth;
+    size_t in_capacity, depth_capacity;
     struct df_funnel_unit *units;
     size_t unit_count, unit_capacity;
     struct chain_block *blocks;
@@ -50,8 +51,8 @@ void df_funnel_verdicts_dispose(struct df_funnel_verdicts *verdicts)
     struct df_funnel_verdict_memory *memory = verdicts->memory;
     struct df_funnel_account *account = verdicts->account;
     if (memory) {
-        df_funnel_account_free(account, memory->in, memory->users);
-        df_funnel_account_free(account, memory->depth, memory->users * sizeof *memory->depth);
+        df_funnel_account_free(account, memory->in, memory->in_capacity);
+        df_funnel_account_free(account, memory->depth, memory->depth_capacity * sizeof *memory->depth);
         df_funnel_account_free(account, memory->units, memory->unit_capacity * sizeof *memory->units);
         df_funnel_account_free(account, memory->sessions, memory->session_capacity * sizeof *memory->sessions);
         df_funnel_account_free(account, memory->session_begin, (memory->users + 1) * sizeof *memory->session_begin);
@@ -123,6 +124,7 @@ static int prepare(struct judging *judging, enum df_funnel_scale scale)
     struct df_funnel_verdict_memory *memory = judging->memory;
     memory->users = judging->collector->groups.group_count;
     memory->in = df_funnel_account_alloc(judging->account, memory->users);
+    memory->in_capacity = memory->users;
     if (!memory->in)
         return DF_FUNNEL_OVER;
     if (make_plans(judging, scale) < 0 || df_funnel_walk_init(&judging->walk, &judging->arena, judging->error) < 0)
@@ -280,6 +282,7 @@ static int judge_funnel(struct judging *judging)
     if (!judging->request->funnel.given)
         return DF_FUNNEL_DONE;
     memory->depth = df_funnel_account_alloc(judging->account, memory->users * sizeof *memory->depth);
+    memory->depth_capacity = memory->users;
     if (!memory->depth)
         return DF_FUNNEL_OVER;
     if (funnel_is_walked(judging))
@@ -346,6 +349,37 @@ int df_funnel_judge(struct df_funnel_collector *collector, enum df_funnel_scale 
     collector->row_codes = NULL;
     collector->row_code_capacity = 0;
     return judge(collector, scale, cancelled, verdicts, error);
+}
+
+int df_funnel_verdicts_begin(struct df_funnel_verdicts *verdicts, struct df_funnel_account *account,
+                             struct df_error *error)
+{
+    *verdicts = (struct df_funnel_verdicts){.account = account};
+    verdicts->memory = calloc(1, sizeof *verdicts->memory);
+    return verdicts->memory ? 0 : df_error_no_memory(error, "judging users");
+}
+
+bool df_funnel_verdicts_append(struct df_funnel_verdicts *verdicts, const struct df_funnel_verdicts *some)
+{
+    struct df_funnel_verdict_memory *memory = verdicts->memory;
+    size_t users = memory->users + some->user_count;
+    void *in = memory->in, *depth = memory->depth;
+    bool fits = df_funnel_account_grow(verdicts->account, &in, &memory->in_capacity, users, sizeof *memory->in);
+    memory->in = in;
+    if (fits && some->depth)
+        fits = df_funnel_account_grow(verdicts->account, &depth, &memory->depth_capacity, users, sizeof *memory->depth);
+    memory->depth = depth;
+    if (!fits || users >= DF_FUNNEL_NO_GROUP)
+        return false;
+    if (some->user_count)
+        memcpy(memory->in + memory->users, some->in, some->user_count * sizeof *memory->in);
+    if (some->user_count && some->depth)
+        memcpy(memory->depth + memory->users, some->depth, some->user_count * sizeof *memory->depth);
+    memory->users = users;
+    verdicts->user_count = (uint32_t)users;
+    verdicts->in = memory->in;
+    verdicts->depth = memory->depth;
+    return true;
 }
 
 uint16_t df_funnel_row_depth(const struct df_funnel_verdicts *verdicts, uint32_t user, bool timed, int64_t time)

@@ -52,6 +52,12 @@ int df_funnel_judge(struct df_funnel_collector *collector, enum df_funnel_scale 
                     struct df_funnel_verdicts *verdicts, struct df_error *error);
 void df_funnel_verdicts_dispose(struct df_funnel_verdicts *verdicts);
 
+/* Verdicts put together from those on some users each, whose codes then begin behind those before: who is in and how
+ * deep, without units and sessions. Append: false when it does not fit. */
+int df_funnel_verdicts_begin(struct df_funnel_verdicts *verdicts, struct df_funnel_account *account,
+                             struct df_error *error);
+bool df_funnel_verdicts_append(struct df_funnel_verdicts *verdicts, const struct df_funnel_verdicts *some);
+
 /* The depth of a user's row: without sessions that of the user; with them that of the session it lies in, 0 for a row
  * without time. For users that are in. */
 uint16_t df_funnel_row_depth(const struct df_funnel_verdicts *verdicts, uint32_t user, bool timed, int64_t time);

@@ -29,19 +29,51 @@ static bool take_integer(const struct df_funnel_code *code, const struct df_parq
     return true;
 }
 
-/* Is one of the constants between the two? */
+/* The first of ascending constants that is not below `low`. */
+static uint32_t first_not_below(const struct df_funnel_lookup *lookup, __int128 low)
+{
+    uint32_t begin = 0, end = lookup->count;
+    while (begin < end) {
+        uint32_t middle = begin + (end - begin) / 2;
+        __int128 constant =
+            lookup->kind == DF_VECTOR_INT64 ? lookup->values.int64s[middle] : lookup->values.int128s[middle];
+        if (constant < low)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
+static bool signed_between(const struct df_funnel_lookup *lookup, __int128 low, __int128 high)
+{
+    uint32_t at = first_not_below(lookup, low);
+    return at < lookup->count &&
+           (lookup->kind == DF_VECTOR_INT64 ? lookup->values.int64s[at] : lookup->values.int128s[at]) <= high;
+}
+
+/* Is one of the constants between the two? Unsigned ones stand in the order of their bits as signed numbers: those from
+ * 2^63 on come first, less 2^64. */
 static bool integer_between(const struct df_funnel_code *code, __int128 low, __int128 high)
 {
-    const struct df_funnel_lookup *lookup = &code->lookup;
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        int64_t narrow = lookup->kind == DF_VECTOR_INT64 ? lookup->values.int64s[i] : 0;
-        __int128 constant = lookup->kind == DF_VECTOR_INT128    ? lookup->values.int128s[i]
-                            : code->type.kind == DF_TYPE_UINT64 ? (__int128)(uint64_t)narrow
-                                                                : narrow;
-        if (constant >= low && constant <= high)
-            return true;
+    const __int128 half = (__int128)1 << 63, whole = (__int128)1 << 64;
+    if (code->type.kind != DF_TYPE_UINT64)
+        return signed_between(&code->lookup, low, high);
+    return (low < half && signed_between(&code->lookup, low, high < half ? high : half - 1)) ||
+           (high >= half && signed_between(&code->lookup, (low < half ? half : low) - whole, high - whole));
+}
+
+static bool float_between(const struct df_funnel_lookup *lookup, double low, double high)
+{
+    uint32_t begin = 0, end = lookup->count;
+    while (begin < end) {
+        uint32_t middle = begin + (end - begin) / 2;
+        if (lookup->values.float64s[middle] < low)
+            begin = middle + 1;
+        else
+            end = middle;
     }
-    return false;
+    return begin < lookup->count && lookup->values.float64s[begin] <= high;
 }
 
 static struct df_funnel_outlook integers(const struct df_funnel_code *code, const struct df_parquet_bounds *bounds)
@@ -79,8 +111,7 @@ static struct df_funnel_outlook floats(const struct df_funnel_code *code, const 
         return either();
     bool at_low = false, at_high = false, between = false;
     if (code->test == DF_FUNNEL_TEST_LOOKUP) {
-        for (uint32_t i = 0; i < code->lookup.count; i++)
-            between |= code->lookup.values.float64s[i] >= low && code->lookup.values.float64s[i] <= high;
+        between = float_between(&code->lookup, low, high);
         return (struct df_funnel_outlook){.can_be_true = between, .can_be_false = !between || low != high};
     }
     /* Comparisons are monotonous: what both ends answer, all answer; == may hold between them only. */
@@ -171,21 +202,27 @@ static struct df_funnel_outlook of_values(const struct df_funnel_code *code, con
     return df_funnel_type_is_bytes(&code->type) ? bytes(code, bounds) : integers(code, bounds);
 }
 
-struct df_funnel_outlook df_funnel_code_outlook(const struct df_funnel_code *code, uint64_t rows,
-                                                const struct df_parquet_bounds *bounds)
+static struct df_funnel_outlook turned(struct df_funnel_outlook of)
 {
+    return (struct df_funnel_outlook){.can_be_true = of.can_be_false, .can_be_false = of.can_be_true};
+}
+
+struct df_funnel_outlook df_funnel_code_outlook(const struct df_funnel_code *code, const struct df_funnel_known *known)
+{
+    static const struct df_parquet_bounds nothing;
     struct df_funnel_outlook result = {0};
+    const struct df_parquet_bounds *bounds = known->bounds && code->shape != DF_FUNNEL_LIST ? known->bounds : &nothing;
     if (code->decided)
         return only(code->decided_answer);
-    if (!bounds || code->shape == DF_FUNNEL_LIST)
-        return either();
+    if (known->hopeful)
+        return result;
     /* NaN is null here, and nobody counts it. */
     bool may_be_null = code->type.kind == DF_TYPE_FLOAT || !bounds->nulls_known || bounds->null_count > 0;
-    if (!bounds->nulls_known || bounds->null_count < rows) {
-        struct df_funnel_outlook values = of_values(code, bounds);
-        result = code->negate ? (struct df_funnel_outlook){.can_be_true = values.can_be_false,
-                                                           .can_be_false = values.can_be_true}
-                              : values;
+    if (!bounds->nulls_known || bounds->null_count < known->rows) {
+        struct df_funnel_outlook values = known->absent        ? only(false)
+                                          : bounds == &nothing ? either()
+                                                               : of_values(code, bounds);
+        result = code->negate ? turned(values) : values;
     }
     if (may_be_null) {
         result.can_be_true |= code->null_answer != 0;
@@ -194,33 +231,32 @@ struct df_funnel_outlook df_funnel_code_outlook(const struct df_funnel_code *cod
     return result;
 }
 
-struct row_group {
+struct rows_of {
     const struct df_funnel_filter_set *set;
-    uint64_t rows;
-    df_funnel_bounds_fn *bounds;
+    df_funnel_known_fn *known;
     void *ctx;
 };
 
-/* No deeper than the parser lets trees be. */
-static struct df_funnel_outlook of_tree(const struct row_group *group, const struct df_funnel_tree *tree)
+/* No deeper than the parser lets trees be. A hopeful leaf can be neither, and what must be that is ruled out. */
+static struct df_funnel_outlook of_tree(const struct rows_of *of, const struct df_funnel_tree *tree)
 {
     bool is_and = tree->kind == DF_FUNNEL_TREE_AND;
     struct df_funnel_outlook result = only(is_and);
+    struct df_funnel_known known;
     switch (tree->kind) {
     case DF_FUNNEL_TREE_FALSE:
     case DF_FUNNEL_TREE_TRUE:
         return only(tree->kind == DF_FUNNEL_TREE_TRUE);
     case DF_FUNNEL_TREE_LEAF:
-        return df_funnel_code_outlook(&group->set->codes[tree->leaf], group->rows,
-                                      group->bounds(group->ctx, tree->leaf));
+        known = of->known(of->ctx, tree->leaf);
+        return df_funnel_code_outlook(&of->set->codes[tree->leaf], &known);
     case DF_FUNNEL_TREE_NOT:
-        result = of_tree(group, tree->children);
-        return (struct df_funnel_outlook){.can_be_true = result.can_be_false, .can_be_false = result.can_be_true};
+        return turned(of_tree(of, tree->children));
     default:
         break;
     }
     for (uint32_t i = 0; i < tree->child_count; i++) {
-        struct df_funnel_outlook child = of_tree(group, &tree->children[i]);
+        struct df_funnel_outlook child = of_tree(of, &tree->children[i]);
         result.can_be_true = is_and ? result.can_be_true && child.can_be_true : result.can_be_true || child.can_be_true;
         result.can_be_false =
             is_and ? result.can_be_false || child.can_be_false : result.can_be_false && child.can_be_false;
@@ -228,9 +264,28 @@ static struct df_funnel_outlook of_tree(const struct row_group *group, const str
     return result;
 }
 
+bool df_funnel_filter_set_may_pass(const struct df_funnel_filter_set *set, uint32_t root, df_funnel_known_fn *known,
+                                   void *ctx)
+{
+    const struct rows_of of = {.set = set, .known = known, .ctx = ctx};
+    return of_tree(&of, &set->roots[root]).can_be_true;
+}
+
+struct row_group {
+    uint64_t rows;
+    df_funnel_bounds_fn *bounds;
+    void *ctx;
+};
+
+static struct df_funnel_known of_row_group(void *ctx, uint32_t leaf)
+{
+    const struct row_group *group = ctx;
+    return (struct df_funnel_known){.bounds = group->bounds(group->ctx, leaf), .rows = group->rows};
+}
+
 bool df_funnel_filter_set_may_match(const struct df_funnel_filter_set *set, uint32_t root, uint64_t rows,
                                     df_funnel_bounds_fn *bounds, void *ctx)
 {
-    const struct row_group group = {.set = set, .rows = rows, .bounds = bounds, .ctx = ctx};
-    return rows > 0 && of_tree(&group, &set->roots[root]).can_be_true;
+    struct row_group group = {.rows = rows, .bounds = bounds, .ctx = ctx};
+    return rows > 0 && df_funnel_filter_set_may_pass(set, root, of_row_group, &group);
 }

@@ -48,10 +48,46 @@ void df_funnel_filter_set_batch(struct df_funnel_filter_set *set, const struct d
 int df_funnel_filter_set_match(struct df_funnel_filter_set *set, uint32_t root, const uint8_t **matches,
                                struct df_error *error);
 
+/* The same for several roots, at most DF_FUNNEL_MASK_ROOTS: sets bit b of masks[row] where root roots[b] matches. */
+enum { DF_FUNNEL_MASK_ROOTS = 8 };
+int df_funnel_filter_set_masks(struct df_funnel_filter_set *set, const uint32_t *roots, uint32_t count, uint8_t *masks,
+                               struct df_error *error);
+
 /* What statistics say of one column in one row group (bounds NULL: nothing), and whether any row there can match a
  * root. Never false for a row group in which a row matches. `fixed` leaves are decided exactly. */
 typedef const struct df_parquet_bounds *df_funnel_bounds_fn(void *ctx, uint32_t leaf);
 bool df_funnel_filter_set_may_match(const struct df_funnel_filter_set *set, uint32_t root, uint64_t rows,
                                     df_funnel_bounds_fn *bounds, void *ctx);
+
+/* What is known of a leaf in some rows; {0}: nothing. */
+struct df_funnel_known {
+    const struct df_parquet_bounds *bounds; /* NULL: none */
+    uint64_t rows;                          /* that the bounds are of: those asked about, perhaps among more */
+    bool absent;                            /* no value of the column passes the leaf's test (before it is negated) */
+    bool hopeful;                           /* assume whatever helps: could knowing more of this leaf rule rows out? */
+};
+typedef struct df_funnel_known df_funnel_known_fn(void *ctx, uint32_t leaf);
+/* The same for any rows, by whatever is known. */
+bool df_funnel_filter_set_may_pass(const struct df_funnel_filter_set *set, uint32_t root, df_funnel_known_fn *known,
+                                   void *ctx);
+
+/* ---- looking.c: which knowledge would help a leaf ---- */
+
+/* leaves[i] |= leaf i stands in the root and is not decided. */
+void df_funnel_filter_set_leaves(const struct df_funnel_filter_set *set, uint32_t root, bool *leaves);
+/* Can bounds rule rows out? */
+bool df_funnel_filter_set_wants_bounds(const struct df_funnel_filter_set *set, uint32_t leaf);
+/* Is it a matter of the column's values being one of some constants? */
+bool df_funnel_filter_set_wants_values(const struct df_funnel_filter_set *set, uint32_t leaf);
+/* Of such a leaf: whether none of the values that would pass may be there. */
+typedef bool df_funnel_may_have_fn(void *ctx, const struct df_parquet_value *value);
+bool df_funnel_filter_set_absent(const struct df_funnel_filter_set *set, uint32_t leaf, df_funnel_may_have_fn *may_have,
+                                 void *ctx);
+/* Does the leaf test single values, or elements of which one is enough? Then a dictionary without one that passes
+ * settles it. */
+bool df_funnel_filter_set_wants_dictionary(const struct df_funnel_filter_set *set, uint32_t leaf);
+/* 1: an entry passes the test (before it is negated), 0: none, -1. */
+int df_funnel_filter_set_test_dictionary(struct df_funnel_filter_set *set, uint32_t leaf,
+                                         const struct df_dictionary *dictionary, struct df_error *error);
 
 #endif

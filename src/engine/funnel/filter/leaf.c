@@ -88,7 +88,7 @@ static const void *vector_values(const struct df_vector *vector)
     }
 }
 
-static int test_dictionary(struct df_funnel_code *code, const struct df_dictionary *dictionary, struct df_error *error)
+int df_funnel_code_entries(struct df_funnel_code *code, const struct df_dictionary *dictionary, struct df_error *error)
 {
     if (code->dictionary.known && code->dictionary.serial == dictionary->serial)
         return 0;
@@ -123,7 +123,7 @@ int df_funnel_test_vector(struct df_funnel_code *code, const struct df_vector *v
         memset(matches, 0, n);
         return 0;
     }
-    if (test_dictionary(code, vector->dictionary, error) < 0)
+    if (df_funnel_code_entries(code, vector->dictionary, error) < 0)
         return -1;
     match_codes(vector->values.codes, n, code->dictionary.room.memory, matches);
     return 0;

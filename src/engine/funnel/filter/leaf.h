@@ -93,6 +93,9 @@ void df_funnel_code_dispose(struct df_funnel_code *code);
 
 /* ---- evaluating ---- */
 
+/* The answers of the test, before negation, to the entries of a dictionary: in code->dictionary.room. */
+int df_funnel_code_entries(struct df_funnel_code *code, const struct df_dictionary *dictionary, struct df_error *error);
+
 /* One byte per row of the vector. leaf.c */
 int df_funnel_code_match(struct df_funnel_code *code, const struct df_vector *vector, uint8_t *matches,
                          struct df_error *error);
@@ -145,7 +148,6 @@ int df_funnel_regex_match(const struct df_funnel_regex *regex, struct df_slice t
 struct df_funnel_outlook {
     bool can_be_true, can_be_false;
 };
-struct df_funnel_outlook df_funnel_code_outlook(const struct df_funnel_code *code, uint64_t rows,
-                                                const struct df_parquet_bounds *bounds);
+struct df_funnel_outlook df_funnel_code_outlook(const struct df_funnel_code *code, const struct df_funnel_known *known);
 
 #endif

@@ -126,6 +126,8 @@ void df_funnel_filter_set_free(struct df_funnel_filter_set *set)
         df_funnel_code_dispose(&set->codes[i]);
     for (size_t i = 0; i < sizeof set->levels / sizeof *set->levels; i++)
         df_funnel_room_dispose(&set->levels[i], set->budget);
+    for (size_t i = 0; i < DF_FUNNEL_MASK_ROOTS; i++)
+        df_funnel_room_dispose(&set->tables[i].room, set->budget);
     df_funnel_room_dispose(&set->answer, set->budget);
     df_funnel_room_dispose(&set->memo.room, set->budget);
     df_budget_give(set->budget, set->arena_bytes);
@@ -137,6 +139,8 @@ void df_funnel_filter_set_new_scan(struct df_funnel_filter_set *set)
 {
     for (uint32_t i = 0; i < set->filters->leaf_count; i++)
         set->codes[i].dictionary.known = false;
+    for (size_t i = 0; i < DF_FUNNEL_MASK_ROOTS; i++)
+        set->tables[i].known = false;
 }
 
 /* ---- evaluating ---- */

@@ -23,6 +23,14 @@ struct df_funnel_tree {
 
 #define DF_FUNNEL_NO_SLOT UINT32_MAX
 
+/* Of the dictionary met last: the mask of each entry. masks.c */
+struct df_funnel_masks_table {
+    struct df_funnel_room room;
+    uint64_t serial;
+    uint8_t bits; /* that it has */
+    bool known;
+};
+
 struct df_funnel_filter_set {
     const struct df_funnel_filters *filters;
     struct df_budget *budget;
@@ -42,6 +50,7 @@ struct df_funnel_filter_set {
         uint32_t slot_count, usable_count;
         struct df_funnel_room room; /* usable_count × rows */
     } memo;
+    struct df_funnel_masks_table tables[DF_FUNNEL_MASK_ROOTS];  /* by their lowest bit */
     struct df_funnel_room answer;                               /* of a root */
     struct df_funnel_room levels[DF_FUNNEL_TREE_DEPTH_MAX + 2]; /* of the children of the nodes at each depth */
 };

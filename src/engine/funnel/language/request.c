@@ -30,9 +30,38 @@ static int read_query(struct df_funnel_reader *reader, const struct df_json *val
     return df_funnel_optional(reader, value, "aggregations", df_funnel_read_aggregations, &request->aggregations);
 }
 
+static int read_without(struct df_funnel_reader *reader, const struct df_json *value, void *out)
+{
+    uint32_t *without = out;
+    struct df_buf names = {0};
+    if (!value || value->type != DF_JSON_ARRAY)
+        return df_funnel_expected(reader, "an array of names of optimisations", value);
+    for (const struct df_json *name = value->children; name; name = name->next) {
+        if (name->type == DF_JSON_STRING && df_funnel_without_add(name->text, without))
+            continue;
+        df_funnel_without_put_names(&names);
+        df_funnel_fail(reader, "expected names of optimisations: %s", df_buf_text(&names));
+        df_buf_dispose(&names);
+        return -1;
+    }
+    return 0;
+}
+
+static int read_on_bad_file(struct df_funnel_reader *reader, const struct df_json *value, void *out)
+{
+    static const char *const words[] = {"fail", "skip", NULL};
+    bool *skip = out;
+    struct df_funnel_word word = {.words = words};
+    if (df_funnel_read_word(reader, value, &word) < 0)
+        return -1;
+    *skip = word.chosen == 1;
+    return 0;
+}
+
 static int read_request(struct df_funnel_reader *reader, const struct df_json *root)
 {
-    static const char *const known[] = {"dataset", "timeframe", "query", "funnel", "where", "approximate", NULL};
+    static const char *const known[] = {"dataset",     "timeframe", "query",     "funnel", "where",
+                                        "approximate", "without",   "onBadFile", NULL};
     struct df_funnel_request *request = reader->request;
     request->where = DF_FUNNEL_NONE;
     return df_funnel_check_members(reader, root, known) < 0 ||
@@ -41,7 +70,9 @@ static int read_request(struct df_funnel_reader *reader, const struct df_json *r
                    df_funnel_optional(reader, root, "where", df_funnel_read_filter, &request->where) < 0 ||
                    df_funnel_optional(reader, root, "query", read_query, request) < 0 ||
                    df_funnel_optional(reader, root, "funnel", df_funnel_read_funnel, &request->funnel) < 0 ||
-                   df_funnel_optional(reader, root, "approximate", df_funnel_read_bool, &request->approximate) < 0
+                   df_funnel_optional(reader, root, "approximate", df_funnel_read_bool, &request->approximate) < 0 ||
+                   df_funnel_optional(reader, root, "without", read_without, &request->without) < 0 ||
+                   df_funnel_optional(reader, root, "onBadFile", read_on_bad_file, &request->skip_bad_files) < 0
                ? -1
                : 0;
 }
@@ -63,8 +94,11 @@ static void follow(struct df_funnel_request *request)
     for (uint32_t i = 0; i < request->column_count; i++)
         request->second_reading |= request->columns[i].values;
     for (uint32_t i = 0; i < request->condition_count; i++)
-        if (request->conditions[i].kind == DF_FUNNEL_SEQUENCE_CONDITION)
+        if (request->conditions[i].kind == DF_FUNNEL_SEQUENCE_CONDITION) {
+            request->sequences = true;
             follow_sequence(request, &request->conditions[i].sequence);
+        }
+    request->sequences |= funnel->given;
     follow_sequence(request, &funnel->sequence);
     request->all_times |= funnel->session_gap.given;
     request->chains =

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "engine/funnel/filter/spec.h"
 #include "engine/funnel/language/time_text.h"
+#include "engine/funnel/switches.h"
 
 enum {
     DF_FUNNEL_STEPS_MAX = 10000,
@@ -185,12 +186,15 @@ struct df_funnel_request {
     struct df_funnel_aggregations aggregations;
     struct df_funnel_funnel funnel;
     bool approximate;
+    bool skip_bad_files; /* onBadFile: a file that cannot be read is left out, instead of failing the query */
+    uint32_t without;    /* enum df_funnel_without: optimisations that are left out */
 
     const struct df_funnel_column *columns; /* distinct names */
     uint32_t column_count;
 
     /* What follows from all that. */
     bool second_reading; /* some column wants `values`: rows are read twice */
+    bool sequences;      /* there is a funnel or a condition with steps: times matter */
     bool all_times;      /* the time of every row counts, not only of rows that match: strict order, sessions */
     bool chains;         /* which rows a user's chain takes matters: durations, breakdown, trend, export */
     bool time_unit;      /* the unit of the time column matters: text lengths, ISO text, trend, export of times, and

@@ -169,6 +169,8 @@ static int each_file(struct settling *settling, directories_fn *fn, void *ctx, s
     int result = 0;
     for (size_t i = 0; result == 0 && i < funnel->file_count; i++) {
         struct df_arena arena = {0};
+        if (funnel->files[i].left_out)
+            continue;
         struct df_funnel_directories directories;
         result = df_funnel_directories_parse(funnel->files[i].uri, &arena, &directories, error);
         if (result == 0)
@@ -213,4 +215,23 @@ int df_funnel_directories_settle(struct df_query *query, struct df_error *error)
     if (!leaves)
         return df_error_no_memory(error, "listing files");
     return each_file(&settling, on_where, leaves, error);
+}
+
+int df_funnel_directories_settle_again(struct df_query *query, bool *changed, struct df_error *error)
+{
+    struct df_funnel_query *funnel = query->state;
+    const struct settling before = {.strings = (const char **)funnel->string_directories,
+                                    .string_count = funnel->string_directory_count};
+    *changed = false;
+    if (!funnel->string_directories)
+        return 0;
+    for (size_t i = 0; i < funnel->file_count; i++)
+        funnel->files[i].skipped = false;
+    funnel->files_skipped = 0;
+    if (df_funnel_directories_settle(query, error) < 0)
+        return -1;
+    *changed = before.string_count != funnel->string_directory_count;
+    for (uint32_t i = 0; i < funnel->string_directory_count; i++)
+        *changed = *changed || !is_string(&before, funnel->string_directories[i]);
+    return 0;
 }

@@ -75,6 +75,25 @@ static void put_read_and_skipped(const char *name, uint64_t read, uint64_t skipp
     df_json_end_object(json);
 }
 
+/* What is not by anything else is by statistics and directories. */
+static void put_skipped_by(const struct df_funnel_query *funnel, uint64_t skipped, struct df_json_writer *json)
+{
+    const struct df_funnel_skip_counts *skips = &funnel->scan.skips;
+    uint64_t looked = skips->by_bloom + skips->by_dictionary + skips->by_pages;
+    df_json_key(json, "skippedBy");
+    df_json_begin_object(json);
+    df_json_key(json, "statistics");
+    df_json_uint(json, skipped > looked ? skipped - looked : 0);
+    df_json_key(json, "bloom");
+    df_json_uint(json, skips->by_bloom);
+    df_json_key(json, "dictionary");
+    df_json_uint(json, skips->by_dictionary);
+    df_json_key(json, "pages");
+    df_json_uint(json, skips->by_pages);
+    df_json_end_object(json);
+    put_read_and_skipped("pages", skips->pages_read, skips->pages_skipped, json);
+}
+
 static void put_exchange(const struct df_funnel_query *funnel, struct df_json_writer *json)
 {
     const struct df_funnel_reasons *reasons = &funnel->reasons;
@@ -114,8 +133,13 @@ int df_funnel_explain(struct df_query *query, struct df_error *error)
     put_stages(funnel, &json);
     put_read_and_skipped("rowGroups", df_query_counter(query, "rowGroupsRead"),
                          df_query_counter(query, "rowGroupsSkipped"), &json);
-    put_read_and_skipped("files", funnel->file_count - files_skipped, files_skipped, &json);
+    put_read_and_skipped("files", funnel->file_count - funnel->bad.count - files_skipped, files_skipped, &json);
+    if (funnel->request.skip_bad_files) {
+        df_json_key(&json, "skippedFiles");
+        df_funnel_bad_files_put(funnel, &json);
+    }
     put_exchange(funnel, &json);
+    put_skipped_by(funnel, df_query_counter(query, "rowGroupsSkipped"), &json);
     df_json_end_object(&json);
     return df_buf_failed(&query->explain) ? df_error_no_memory(error, "explaining the answer") : 0;
 }

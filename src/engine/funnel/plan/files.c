@@ -82,5 +82,30 @@ int df_funnel_files_begin(struct df_query *query, struct df_error *error)
 
 size_t df_funnel_files_left(const struct df_funnel_query *funnel)
 {
-    return funnel->file_count - (size_t)funnel->files_skipped;
+    return funnel->file_count - (size_t)funnel->files_skipped - funnel->bad.count;
+}
+
+/* ---- parts and their files ---- */
+
+int df_funnel_files_note_part(struct df_query *query, uint32_t stage, size_t file, struct df_error *error)
+{
+    struct df_funnel_query *funnel = query->state;
+    uint64_t part = funnel->stage_parts[stage];
+    if (part >= funnel->part_file_capacity) {
+        size_t capacity = funnel->part_file_capacity ? funnel->part_file_capacity * 2 : 64;
+        size_t *files = reallocarray(funnel->part_files, capacity, sizeof *files);
+        if (!files)
+            return df_error_no_memory(error, "planning parts");
+        funnel->part_files = files;
+        funnel->part_file_capacity = capacity;
+    }
+    funnel->part_files[part] = file;
+    return 0;
+}
+
+struct df_funnel_file *df_funnel_files_of_part(const struct df_funnel_query *funnel, const struct df_part *part)
+{
+    return part->index < funnel->stage_parts[part->stage] && part->index < funnel->part_file_capacity
+               ? &funnel->files[funnel->part_files[part->index]]
+               : NULL;
 }

@@ -18,7 +18,7 @@ static void count(struct df_query *query)
     df_query_count(query, "scannedRows", funnel->scan.rows);
     df_query_count(query, "scannedGroups", df_funnel_result_groups(funnel->scan.result));
     df_query_count(query, "rowsWithoutGroup", funnel->scan.rows_without_group);
-    df_query_count(query, "parts", funnel->file_count);
+    df_query_count(query, "parts", funnel->file_count - funnel->bad.count);
     df_query_count(query, "totalSize", funnel->total_bytes + funnel->scan.file_bytes);
     df_query_count(query, "rowGroupsRead", read);
     df_query_count(query, "rowGroupsSkipped", skipped);

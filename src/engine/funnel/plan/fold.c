@@ -1,16 +1,13 @@
 /* Partial results into the answer, in part order. */
+#include "engine/funnel/plan/bad_report.h"
 #include "engine/funnel/plan/query.h"
 
 static int fold_footer(struct df_query *query, const struct df_part *part, struct df_slice blob, struct df_error *error)
 {
     struct df_funnel_query *funnel = query->state;
-    /* Parts are the files that were not skipped, in order. */
-    while (funnel->footer_file < funnel->file_count && funnel->files[funnel->footer_file].skipped)
-        funnel->footer_file++;
-    if (funnel->footer_file == funnel->file_count)
-        return df_error_set(error, DF_ERROR_INTERNAL, "a footer of part %u came, and there are %zu files", part->index,
-                            funnel->file_count);
-    struct df_funnel_file *file = &funnel->files[funnel->footer_file++];
+    struct df_funnel_file *file = df_funnel_files_of_part(funnel, part);
+    if (!file)
+        return df_error_set(error, DF_ERROR_INTERNAL, "a footer of part %u came, which was not planned", part->index);
     if (df_funnel_footer_decode(blob, funnel->request.column_count, &query->arena, &file->footer, error) < 0)
         return df_error_prefix(error, "%s", part->uri);
     file->footer_known = true;
@@ -59,6 +56,7 @@ static int fold_share(struct df_query *query, const struct df_part *part, enum d
         funnel->scan.rows_without_group += share.rows_without_group;
         funnel->scan.row_groups_read += share.row_groups_read;
         funnel->scan.row_groups_skipped += share.row_groups_skipped;
+        df_funnel_skip_counts_add(&funnel->scan.skips, &share.skips);
         funnel->scan.folded += role != DF_FUNNEL_ROLE_SCATTER;
         funnel->stage_bytes_read[part->stage] += share.bytes_read;
         funnel->scan.over = share.over;
@@ -87,6 +85,9 @@ int df_funnel_fold(struct df_query *query, const struct df_part *part, const str
     if (role == 0)
         return df_error_set(error, DF_ERROR_INTERNAL, "a partial result of stage %u came, which was not planned",
                             part->stage);
+    bool of_file = role != DF_FUNNEL_ROLE_GATHER && role != DF_FUNNEL_ROLE_VALUES;
+    if (of_file && df_funnel_bad_report_is(outcome->blob))
+        return df_funnel_bad_files_fold(query, part, outcome->blob, error) < 0 ? -1 : DF_FOLD_MORE;
     if (role == DF_FUNNEL_ROLE_FOOTERS)
         return fold_footer(query, part, outcome->blob, error) < 0 ? -1 : DF_FOLD_MORE;
     return fold_share(query, part, role, outcome->blob, error);

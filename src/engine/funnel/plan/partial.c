@@ -2,7 +2,7 @@
 
 #include "base/size.h"
 
-enum { PARTIAL_VERSION = 2 };
+enum { PARTIAL_VERSION = 3 };
 enum { DETAIL_APART = 1, DETAIL_SHAPE = 2, DETAIL_FLAGS = 4 };
 enum { FOOTER_WHOLE = 1, FOOTER_BOUNDS = 2, FOOTER_LARGEST = 4, FOOTER_GUESSED = 8, FOOTER_FLAGS = 16 };
 enum { SHARE_OVER = 1, SHARE_FLAGS = 2 };
@@ -323,6 +323,22 @@ static void put_text(struct df_slice text, struct df_buf *out)
     df_buf_put_slice(out, text);
 }
 
+static void put_skips(const struct df_funnel_skip_counts *skips, struct df_buf *out)
+{
+    df_buf_put_varint(out, skips->by_pages);
+    df_buf_put_varint(out, skips->by_bloom);
+    df_buf_put_varint(out, skips->by_dictionary);
+    df_buf_put_varint(out, skips->pages_read);
+    df_buf_put_varint(out, skips->pages_skipped);
+}
+
+static bool take_skips(struct df_cursor *cursor, struct df_funnel_skip_counts *skips)
+{
+    return df_cursor_take_varint(cursor, &skips->by_pages) && df_cursor_take_varint(cursor, &skips->by_bloom) &&
+           df_cursor_take_varint(cursor, &skips->by_dictionary) && df_cursor_take_varint(cursor, &skips->pages_read) &&
+           df_cursor_take_varint(cursor, &skips->pages_skipped);
+}
+
 void df_funnel_share_encode(const struct df_funnel_share *share, struct df_buf *out)
 {
     put_head(share->role, share->over ? SHARE_OVER : 0, out);
@@ -332,6 +348,7 @@ void df_funnel_share_encode(const struct df_funnel_share *share, struct df_buf *
     df_buf_put_varint(out, share->bytes_read);
     df_buf_put_varint(out, share->row_groups_read);
     df_buf_put_varint(out, share->row_groups_skipped);
+    put_skips(&share->skips, out);
     if (share->role == DF_FUNNEL_ROLE_WHOLE)
         put_shape(&share->shape, out);
     df_buf_put_varint(out, share->cohort_rows);
@@ -365,7 +382,7 @@ int df_funnel_share_decode(struct df_slice blob, enum df_funnel_role role, uint3
     if (!df_cursor_take_varint(&cursor, &share->rows) || !df_cursor_take_varint(&cursor, &share->rows_without_group) ||
         !df_cursor_take_varint(&cursor, &share->file_bytes) || !df_cursor_take_varint(&cursor, &share->bytes_read) ||
         !df_cursor_take_varint(&cursor, &share->row_groups_read) ||
-        !df_cursor_take_varint(&cursor, &share->row_groups_skipped))
+        !df_cursor_take_varint(&cursor, &share->row_groups_skipped) || !take_skips(&cursor, &share->skips))
         return ends_early(error);
     if (role == DF_FUNNEL_ROLE_WHOLE && take_shape_of(&cursor, type_count, arena, &share->shape, error) < 0)
         return -1;

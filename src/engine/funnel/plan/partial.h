@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "engine/funnel/rows/columns.h"
+#include "engine/funnel/rows/skip_counts.h"
 
 enum df_funnel_role {
     DF_FUNNEL_ROLE_FOOTERS = 1, /* one file's footer */
@@ -91,6 +92,7 @@ struct df_funnel_share {
     uint64_t file_bytes;               /* size of the file; of WHOLE_FILE */
     uint64_t bytes_read;
     uint64_t row_groups_read, row_groups_skipped;
+    struct df_funnel_skip_counts skips;
     bool over;                    /* more values than the partial may carry: there is no result */
     struct df_funnel_shape shape; /* of WHOLE_FILE */
     uint64_t cohort_rows;

@@ -12,6 +12,9 @@ static int add_part(struct df_query *query, uint32_t stage, struct df_plan *plan
                     struct df_part *part, struct df_error *error)
 {
     struct df_funnel_query *funnel = query->state;
+    bool of_file = detail->role != DF_FUNNEL_ROLE_GATHER && detail->role != DF_FUNNEL_ROLE_VALUES;
+    if (of_file && df_funnel_files_note_part(query, stage, funnel->at.file, error) < 0)
+        return -1;
     struct df_buf encoded = {0};
     df_funnel_detail_encode(detail, &encoded);
     part->detail = df_buf_slice(&encoded);
@@ -40,18 +43,19 @@ static struct df_part file_part(const struct df_funnel_file *file)
 
 /* ---- files: FOOTERS and WHOLE_FILE ---- */
 
+static bool nothing_to_do(const struct df_funnel_file *file, enum df_funnel_role role)
+{
+    return file->skipped || file->left_out ||
+           (role == DF_FUNNEL_ROLE_WHOLE && file->footer_known && file->footer.rows == 0);
+}
+
 /* Files that will give a partial result, when all are listed. */
 static uint64_t count_whole(const struct df_funnel_query *funnel)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < funnel->file_count; i++)
-        count += !funnel->files[i].skipped && (!funnel->files[i].footer_known || funnel->files[i].footer.rows > 0);
+        count += !nothing_to_do(&funnel->files[i], DF_FUNNEL_ROLE_WHOLE);
     return count;
-}
-
-static bool nothing_to_do(const struct df_funnel_file *file, enum df_funnel_role role)
-{
-    return file->skipped || (role == DF_FUNNEL_ROLE_WHOLE && file->footer_known && file->footer.rows == 0);
 }
 
 static int add_file(struct df_query *query, uint32_t stage, struct df_plan *plan, struct df_funnel_detail *detail,
@@ -68,13 +72,20 @@ static int add_file(struct df_query *query, uint32_t stage, struct df_plan *plan
     return add_part(query, stage, plan, detail, &part, error);
 }
 
+struct df_funnel_detail df_funnel_detail_of_files(const struct df_query *query, enum df_funnel_role role)
+{
+    const struct df_funnel_query *funnel = query->state;
+    struct df_funnel_detail detail = detail_of(funnel, role);
+    detail.inline_values = df_funnel_inline_values(query, count_whole(funnel));
+    detail.has_shape = role == DF_FUNNEL_ROLE_WHOLE && funnel->roles[0] == DF_FUNNEL_ROLE_FOOTERS;
+    detail.shape = funnel->agreed.shape;
+    return detail;
+}
+
 static int plan_files(struct df_query *query, uint32_t stage, struct df_plan *plan, struct df_error *error)
 {
     struct df_funnel_query *funnel = query->state;
-    struct df_funnel_detail detail = detail_of(funnel, funnel->roles[stage]);
-    detail.inline_values = df_funnel_inline_values(query, count_whole(funnel));
-    detail.has_shape = detail.role == DF_FUNNEL_ROLE_WHOLE && stage > 0 && funnel->roles[0] == DF_FUNNEL_ROLE_FOOTERS;
-    detail.shape = funnel->agreed.shape;
+    struct df_funnel_detail detail = df_funnel_detail_of_files(query, funnel->roles[stage]);
     plan->sections = detail.values_apart ? funnel->value_sections : 0;
     for (;; funnel->at.file++) {
         int reached = df_funnel_files_reach(query, funnel->at.file, error);
@@ -215,23 +226,12 @@ static int plan_values(struct df_query *query, uint32_t stage, struct df_plan *p
 
 /* ---- which stage is it? ---- */
 
-/* A part had too many values: everything once more, this time with an exchange of values. */
-static int scan_again(struct df_query *query, struct df_error *error)
-{
-    struct df_funnel_query *funnel = query->state;
-    df_funnel_cut_values(query);
-    funnel->values_apart = true;
-    funnel->reasons.values = "a part has more distinct values than its answer may carry";
-    df_funnel_result_free(funnel->scan.result);
-    funnel->scan = (struct df_funnel_scan){0};
-    df_funnel_export_again(query);
-    return df_funnel_result_create(&funnel->scan.result, &funnel->request, NULL, error);
-}
-
 static int role_after(struct df_query *query, enum df_funnel_role before, enum df_funnel_role *role,
                       struct df_error *error)
 {
     struct df_funnel_query *funnel = query->state;
+    if (funnel->bad.fresh)
+        return df_funnel_again_without_bad(query, before, role, error);
     switch (before) {
     case DF_FUNNEL_ROLE_FOOTERS:
         return df_funnel_decide(query, role, error);
@@ -242,7 +242,7 @@ static int role_after(struct df_query *query, enum df_funnel_role before, enum d
     case DF_FUNNEL_ROLE_GATHER:
         if (funnel->scan.over) {
             *role = before == DF_FUNNEL_ROLE_GATHER ? DF_FUNNEL_ROLE_SCATTER : DF_FUNNEL_ROLE_WHOLE;
-            return scan_again(query, error);
+            return df_funnel_again_with_values_apart(query, error);
         }
         *role = funnel->values_apart ? DF_FUNNEL_ROLE_VALUES : 0;
         return 0;
@@ -279,7 +279,9 @@ int df_funnel_plan(struct df_query *query, uint32_t stage, struct df_plan *plan,
 {
     struct df_funnel_query *funnel = query->state;
     if (stage >= DF_FUNNEL_STAGES_MAX)
-        return DF_PLAN_END;
+        return df_error_set(error, DF_ERROR_CONFLICT,
+                            "files of the data set go on vanishing or changing while they are read; ask again when "
+                            "they rest");
     if (begin_stage(query, stage, plan, error) < 0)
         return -1;
     switch (funnel->roles[stage]) {

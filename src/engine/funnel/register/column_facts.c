@@ -87,7 +87,6 @@ static void add_strings(struct df_funnel_column_facts *facts, const struct df_ve
                                       .count = some,
                                       .bytes = bytes,
                                       .valid = vector->valid ? vector->valid + done : NULL};
-        df_funnel_keys_hash(&keys, hashes);
         if (!df_funnel_groups_add(&facts->strings, &keys, hashes, 0, 0, codes) ||
             facts->strings.group_count > facts->distinct_max)
             too_many(facts);
@@ -171,9 +170,10 @@ static void put_type(const struct df_type *type, struct df_json_writer *json)
     df_json_end_array(json);
 }
 
-int df_funnel_column_facts_put(const struct df_funnel_column_facts *facts, struct df_json_writer *json,
+int df_funnel_column_facts_put(struct df_funnel_column_facts *facts, struct df_json_writer *json,
                                struct df_error *error)
 {
+    df_funnel_groups_settle(&facts->strings);
     df_json_begin_object(json);
     df_json_key(json, "name");
     df_json_text(json, facts->column->name);

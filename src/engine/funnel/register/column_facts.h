@@ -33,7 +33,7 @@ void df_funnel_column_facts_init(struct df_funnel_column_facts *facts, const str
 void df_funnel_column_facts_dispose(struct df_funnel_column_facts *facts);
 void df_funnel_column_facts_add(struct df_funnel_column_facts *facts, const struct df_vector *vector);
 /* One object: {"name", "type", "unsupported", "nulls", "minimum", "maximum", "distinct", "top", "source"}. */
-int df_funnel_column_facts_put(const struct df_funnel_column_facts *facts, struct df_json_writer *json,
+int df_funnel_column_facts_put(struct df_funnel_column_facts *facts, struct df_json_writer *json,
                                struct df_error *error);
 
 #endif

@@ -125,7 +125,6 @@ static int flush(struct df_funnel_users *users, struct df_error *error)
 
 static int add_some(struct df_funnel_users *users, const struct df_funnel_keys *keys, struct df_error *error)
 {
-    df_funnel_keys_hash(keys, users->hashes);
     if (df_funnel_groups_add(&users->groups, keys, users->hashes, 0, 0, users->codes))
         return 0;
     if (flush(users, error) < 0)
@@ -205,7 +204,6 @@ static int count_keys(struct comparison *comparison, uint32_t count, uint32_t pr
         keys.bytes = comparison->bytes;
     else
         keys.numbers = comparison->numbers;
-    df_funnel_keys_hash(&keys, comparison->hashes);
     if (!df_funnel_groups_add(&comparison->groups, &keys, comparison->hashes, 0, 0, comparison->codes) ||
         !grow(comparison, &comparison->last, &comparison->last_capacity, comparison->groups.group_count) ||
         !grow(comparison, &comparison->files, &comparison->files_capacity, comparison->groups.group_count))

@@ -58,7 +58,6 @@ static const uint32_t *codes_of(struct measure *measure, const struct df_funnel_
 {
     if (measure->collector->row_codes)
         return measure->collector->row_codes + batch->first_row;
-    df_funnel_keys_hash(&batch->keys, measure->hashes);
     df_funnel_groups_find(&measure->collector->groups, &batch->keys, measure->hashes, measure->codes);
     return measure->codes;
 }

@@ -65,6 +65,10 @@ bool df_funnel_batch_users(const struct df_vector *vector, const struct df_type 
     } else {
         keys->numbers = int64s_of(vector, room->numbers);
     }
+    if (vector->kind == DF_VECTOR_CODES) {
+        keys->entries = vector->values.codes;
+        keys->dictionary = vector->dictionary;
+    }
     return keys->bytes || keys->numbers;
 }
 

@@ -226,8 +226,10 @@ static int find_all(struct df_funnel_columns *columns, const struct df_funnel_co
                     struct df_error *error)
 {
     const struct df_funnel_request *request = find->request;
+    columns->unusable = true;
     if (find_user(columns, find, error) < 0 || find_time(columns, find, error) < 0)
         return -1;
+    columns->unusable = false;
     for (uint32_t i = 0; i < request->filters.leaf_count; i++)
         if (find_leaf(columns, find, i, error) < 0)
             return -1;
@@ -258,7 +260,9 @@ int df_funnel_columns_find(struct df_funnel_columns *columns, const struct df_fu
     }
     if (find_all(columns, find, error) == 0)
         return 0;
+    bool unusable = columns->unusable;
     df_funnel_columns_dispose(columns);
+    columns->unusable = unusable;
     return df_error_prefix(error, "%s", find->uri);
 }
 

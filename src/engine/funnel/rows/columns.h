@@ -55,8 +55,9 @@ struct df_funnel_columns {
     uint32_t
         *columns; /* owned; distinct leaf columns of the file: those of the first reading, then those of the second */
     uint32_t column_count;
-    uint32_t facts_count;                   /* how many of them the first reading wants */
-    uint32_t user_at, time_at;              /* positions in `columns` */
+    uint32_t facts_count;      /* how many of them the first reading wants */
+    uint32_t user_at, time_at; /* positions in `columns` */
+    bool unusable; /* after a failure: user or time are not there, or cannot be one; else it is the request's */
     struct df_funnel_filter_column *leaves; /* owned; per leaf of the request, `vector` a position in `columns` */
     struct df_funnel_value_column *values;  /* owned; per column of the request */
 };

@@ -10,6 +10,10 @@ const char *df_funnel_key_text(enum df_funnel_key_kind kind)
 
 void df_funnel_keys_hash(const struct df_funnel_keys *keys, uint64_t *hashes)
 {
+    if (keys->hashes) {
+        memcpy(hashes, keys->hashes, keys->count * sizeof *hashes);
+        return;
+    }
     if (keys->kind == DF_FUNNEL_KEY_BYTES) {
         for (uint32_t i = 0; i < keys->count; i++)
             hashes[i] = df_hash_bytes(keys->bytes[i]);

@@ -3,6 +3,7 @@
 #define DF_ENGINE_FUNNEL_ROWS_KEYS_H
 
 #include "base/slice.h"
+#include "format/vector.h"
 
 enum df_funnel_key_kind {
     DF_FUNNEL_KEY_INT64 = 0, /* numbers are part of the codecs; dates, timestamps and decimals up to 18 digits too */
@@ -18,6 +19,10 @@ struct df_funnel_keys {
     const int64_t *numbers;       /* of INT64 and UINT64 (the same 64 bits) */
     const struct df_slice *bytes; /* of BYTES */
     const uint8_t *valid; /* one byte per row, 0: no user, or a row that does not count; NULL: every row counts */
+    /* Where they come from a dictionary: the entry of each row that counts (numbers or bytes hold the same). */
+    const uint32_t *entries; /* NULL: there is none */
+    const struct df_dictionary *dictionary;
+    const uint64_t *hashes; /* NULL: not known yet */
 };
 
 /* One hash per row (those of rows without a user mean nothing). Sections of an exchange take its high bits, passes

@@ -94,7 +94,7 @@ static void load_above(const uint8_t *from, unsigned width, size_t n, uint64_t l
         out[i] = (int64_t)(least + df_load_u64le(from + i * 8));
 }
 
-static int take_packed(struct df_cursor *cursor, size_t n, int64_t *out, struct df_error *error)
+int df_funnel_packed_take(struct df_cursor *cursor, size_t n, int64_t *out, struct df_error *error)
 {
     uint8_t width;
     uint64_t least;
@@ -115,7 +115,7 @@ static int take_lengths(struct df_funnel_decoded *decoded, struct df_cursor *cur
 {
     *total = 0;
     if (make_room(&decoded->lengths, &decoded->length_capacity, n, sizeof *decoded->lengths, error) < 0 ||
-        take_packed(cursor, n, decoded->lengths, error) < 0)
+        df_funnel_packed_take(cursor, n, decoded->lengths, error) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         if (decoded->lengths[i] < 0 || decoded->lengths[i] > UINT32_MAX ||
@@ -201,7 +201,7 @@ static int take_values(struct df_funnel_decoded *decoded, struct df_cursor *curs
     case DF_VECTOR_BOOL:
         return take_bools(cursor, n, decoded->values, error);
     case DF_VECTOR_INT64:
-        return take_packed(cursor, n, decoded->values, error);
+        return df_funnel_packed_take(cursor, n, decoded->values, error);
     case DF_VECTOR_BYTES:
         return take_slices(decoded, cursor, n, error);
     default:

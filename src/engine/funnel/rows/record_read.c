@@ -24,6 +24,9 @@ struct df_funnel_record_reader {
     struct df_funnel_record_head head;
     struct df_type *head_types; /* owned, of `head` */
 
+    bool is_plain; /* the batch is: */
+    struct df_funnel_plain plain;
+
     struct df_funnel_decoded users, times;
     struct df_funnel_decoded *columns; /* per column of the request, owned */
     const struct df_vector **values;   /* the same, owned */
@@ -45,6 +48,7 @@ int df_funnel_record_reader_create(struct df_funnel_record_reader **out, const s
     if (!reader)
         return df_error_no_memory(error, "reading sections");
     reader->request = request;
+    df_funnel_plain_init(&reader->plain, request);
     reader->known_types = calloc(columns, sizeof *reader->known_types);
     reader->head_types = calloc(columns, sizeof *reader->head_types);
     reader->columns = calloc(columns, sizeof *reader->columns);
@@ -70,6 +74,7 @@ void df_funnel_record_reader_free(struct df_funnel_record_reader *reader)
         df_funnel_decoded_dispose(&reader->columns[i]);
     df_funnel_decoded_dispose(&reader->users);
     df_funnel_decoded_dispose(&reader->times);
+    df_funnel_plain_dispose(&reader->plain);
     df_buf_dispose(&reader->head_bytes);
     free(reader->known_types);
     free(reader->head_types);
@@ -211,7 +216,7 @@ static int take_matches(struct df_funnel_record_reader *reader, struct df_slice 
     return 0;
 }
 
-void df_funnel_record_match(const struct df_funnel_record_reader *reader, uint32_t root, const uint32_t **rows,
+void df_funnel_record_match(struct df_funnel_record_reader *reader, uint32_t root, const uint32_t **rows,
                             uint32_t *count)
 {
     const struct root_rows *found = &reader->roots[root];
@@ -220,9 +225,30 @@ void df_funnel_record_match(const struct df_funnel_record_reader *reader, uint32
         *count = reader->rows;
         return;
     }
+    if (reader->is_plain) {
+        *count = df_funnel_plain_match(&reader->plain, root);
+        *rows = reader->plain.picked;
+        return;
+    }
     bool here = found->stamp == reader->stamp;
     *rows = here ? reader->match_rows + found->begin : NULL;
     *count = here ? found->count : 0;
+}
+
+void df_funnel_record_masks(struct df_funnel_record_reader *reader, const uint32_t *roots, uint32_t count,
+                            uint8_t *masks)
+{
+    if (reader->is_plain)
+        df_funnel_plain_masks(&reader->plain, roots, count, masks);
+    for (uint32_t b = 0; b < count; b++) {
+        const uint32_t *rows;
+        uint32_t matched;
+        if (reader->is_plain && roots[b] != reader->request->where)
+            continue;
+        df_funnel_record_match(reader, roots[b], &rows, &matched);
+        for (uint32_t i = 0; i < matched; i++)
+            masks[rows[i]] |= (uint8_t)(1u << b);
+    }
 }
 
 /* ---- a block ---- */
@@ -291,17 +317,13 @@ static int take_columns(struct df_funnel_record_reader *reader, struct parts *pa
     return 0;
 }
 
-int df_funnel_record_decode(struct df_funnel_record_reader *reader, const struct df_funnel_block *block,
-                            enum df_funnel_reading reading, bool want_keys, struct df_funnel_batch *batch,
-                            struct df_error *error)
+static int take_block_of_columns(struct df_funnel_record_reader *reader, struct df_slice body,
+                                 enum df_funnel_reading reading, bool want_keys, struct df_funnel_batch *batch,
+                                 struct df_error *error)
 {
-    struct parts parts = {.cursor = df_cursor_make(block->body)};
+    struct parts parts = {.cursor = df_cursor_make(body)};
     bool facts = reading != DF_FUNNEL_VALUES;
-    if (load_head(reader, block->head, error) < 0)
-        return -1;
-    reader->rows = block->rows;
-    *batch =
-        (struct df_funnel_batch){.rows = block->rows, .keys = {.kind = reader->head.kind}, .values = reader->values};
+    reader->rows = batch->rows;
     if (next_part(&parts, error) < 0 || ((facts || want_keys) && take_users(reader, parts.part, batch, error) < 0))
         return -1;
     if (next_part(&parts, error) < 0 ||
@@ -309,5 +331,66 @@ int df_funnel_record_decode(struct df_funnel_record_reader *reader, const struct
         return -1;
     if (next_part(&parts, error) < 0 || (facts && take_matches(reader, parts.part, error) < 0))
         return -1;
-    return take_columns(reader, &parts, reading, block->rows, error);
+    return take_columns(reader, &parts, reading, batch->rows, error);
+}
+
+static int take_plain_block(struct df_funnel_record_reader *reader, struct df_slice body, uint32_t rows,
+                            enum df_funnel_reading reading, bool want_keys, struct df_funnel_batch *batch,
+                            struct df_error *error)
+{
+    struct df_funnel_plain *plain = &reader->plain;
+    bool users = reading != DF_FUNNEL_VALUES || want_keys;
+    bool times = reading != DF_FUNNEL_VALUES || reader->request->all_times;
+    if (reader->head.kind == DF_FUNNEL_KEY_BYTES)
+        return df_funnel_record_corrupt(error, "a block is of a layout that its users do not have");
+    if (df_funnel_plain_take(plain, body, rows, users, times, error) < 0)
+        return -1;
+    batch->rows = reader->rows = plain->rows;
+    if (users) {
+        batch->keys.numbers = plain->users;
+        batch->keys.count = plain->rows;
+    }
+    if (times)
+        df_funnel_plain_give_times(plain, batch);
+    return 0;
+}
+
+static int take_layout(struct df_slice *body, uint8_t *layout, struct df_error *error)
+{
+    if (body->size == 0 || body->data[0] > RECORD_LAYOUT_PLAIN)
+        return df_funnel_record_corrupt(error, "a block is of an unknown layout");
+    *layout = body->data[0];
+    *body = df_slice_make(body->data + 1, body->size - 1);
+    return 0;
+}
+
+int df_funnel_record_decode(struct df_funnel_record_reader *reader, const struct df_funnel_block *block,
+                            enum df_funnel_reading reading, bool want_keys, struct df_funnel_batch *batch,
+                            struct df_error *error)
+{
+    struct df_slice body = block->body;
+    uint8_t layout = 0;
+    if (load_head(reader, block->head, error) < 0 || take_layout(&body, &layout, error) < 0)
+        return -1;
+    *batch =
+        (struct df_funnel_batch){.rows = block->rows, .keys = {.kind = reader->head.kind}, .values = reader->values};
+    reader->is_plain = layout == RECORD_LAYOUT_PLAIN;
+    df_funnel_plain_clear(&reader->plain);
+    return reader->is_plain ? take_plain_block(reader, body, block->rows, reading, want_keys, batch, error)
+                            : take_block_of_columns(reader, body, reading, want_keys, batch, error);
+}
+
+int df_funnel_record_append(struct df_funnel_record_reader *reader, const struct df_funnel_block *block,
+                            enum df_funnel_reading reading, bool want_keys, struct df_funnel_batch *batch,
+                            struct df_error *error)
+{
+    struct df_slice body = block->body;
+    uint8_t layout = 0;
+    if (!reader->is_plain || !df_funnel_plain_has_room(&reader->plain, block->rows))
+        return 0;
+    if (load_head(reader, block->head, error) < 0 || take_layout(&body, &layout, error) < 0)
+        return -1;
+    if (layout != RECORD_LAYOUT_PLAIN || reader->head.kind != batch->keys.kind)
+        return 0;
+    return take_plain_block(reader, body, block->rows, reading, want_keys, batch, error) < 0 ? -1 : 1;
 }

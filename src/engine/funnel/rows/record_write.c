@@ -145,7 +145,7 @@ static void put_type(const struct df_type *type, struct df_buf *out)
     df_buf_put(out, bytes, sizeof bytes);
 }
 
-static void put_head(const struct df_funnel_record_head *head, struct df_buf *out)
+void df_funnel_record_put_head(const struct df_funnel_record_head *head, struct df_buf *out)
 {
     df_buf_put_u8(out, (uint8_t)head->kind);
     df_buf_put_u8(out, head->times_turned);
@@ -170,6 +170,7 @@ static void put_part(struct df_buf *part, struct df_buf *out)
 void df_funnel_record_encode(const struct df_funnel_record *record, struct df_buf *out)
 {
     struct df_buf body = {0}, part = {0};
+    df_buf_put_u8(&body, RECORD_LAYOUT_COLUMNS);
     put_column(record->users, false, &part);
     put_part(&part, &body);
     put_column(record->times, false, &part);
@@ -181,7 +182,7 @@ void df_funnel_record_encode(const struct df_funnel_record *record, struct df_bu
         put_part(&part, &body);
     }
     df_buf_put_u8(out, RECORD_VERSION);
-    put_head(record->head, &part);
+    df_funnel_record_put_head(record->head, &part);
     put_part(&part, out);
     df_buf_put_varint(out, record->rows);
     put_part(&body, out);

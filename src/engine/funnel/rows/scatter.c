@@ -4,6 +4,7 @@
 
 #include "base/size.h"
 #include "engine/funnel/rows/record.h"
+#include "engine/funnel/rows/scatter_plain.h"
 
 enum {
     ALLOWANCE_BYTES_MIN = 256 * 1024,
@@ -65,7 +66,7 @@ static int no_memory(struct df_error *error)
 
 /* ---- making ---- */
 
-static uint64_t allowance(const struct df_task *task)
+uint64_t df_funnel_scatter_allowance(const struct df_task *task)
 {
     uint64_t limit = task->budget ? task->budget->limit_bytes : 0;
     uint64_t bytes = limit ? limit / 8 / (task->threads ? task->threads : 1) : ALLOWANCE_BYTES_MAX;
@@ -92,19 +93,16 @@ static void choose_timed_roots(struct scatter *scatter)
             want_times_of(scatter, &request->conditions[i].sequence);
 }
 
-static void make_head(struct scatter *scatter)
+struct df_funnel_record_head df_funnel_scatter_head(const struct df_funnel_source *source)
 {
-    const struct df_funnel_source *source = scatter->source;
-    scatter->head = (struct df_funnel_record_head){.kind = source->kind,
-                                                   .times_turned = source->times_turned,
-                                                   .scale_known = source->scale_known,
-                                                   .scale = source->scale,
-                                                   .user_type = source->user_type,
-                                                   .time_type = source->time_type,
-                                                   .types = source->types,
-                                                   .column_count = scatter->request->column_count};
-    scatter->user_type = df_funnel_record_user_type(source->kind);
-    scatter->time_type = (struct df_type){.kind = DF_TYPE_INT64, .bits = 64};
+    return (struct df_funnel_record_head){.kind = source->kind,
+                                          .times_turned = source->times_turned,
+                                          .scale_known = source->scale_known,
+                                          .scale = source->scale,
+                                          .user_type = source->user_type,
+                                          .time_type = source->time_type,
+                                          .types = source->types,
+                                          .column_count = source->request->column_count};
 }
 
 static bool init_section(struct scatter *scatter, uint32_t index)
@@ -144,8 +142,6 @@ static int make_arrays(struct scatter *scatter, struct df_error *error)
 static int scatter_create(struct scatter **out, struct df_funnel_source *source, struct df_task *task,
                           const struct df_part *part, struct df_error *error)
 {
-    if (task->sections == 0)
-        return df_error_set(error, DF_ERROR_INTERNAL, "a part that writes sections came without their number");
     struct scatter *scatter = *out = calloc(1, sizeof *scatter);
     if (!scatter)
         return no_memory(error);
@@ -155,12 +151,14 @@ static int scatter_create(struct scatter **out, struct df_funnel_source *source,
     scatter->request = source->request;
     scatter->section_count = task->sections;
     scatter->account = (struct df_funnel_account){.budget = task->budget, .floor_bytes = UINT64_MAX};
-    scatter->allowance_bytes = allowance(task);
+    scatter->allowance_bytes = df_funnel_scatter_allowance(task);
     /* Arrays grow by doubling: what is held is up to three times what is in use. */
     size_t share = (size_t)(scatter->allowance_bytes / 3 / task->sections);
     share = share < BLOCK_BYTES_MAX ? share : BLOCK_BYTES_MAX;
     scatter->block_bytes = share > BLOCK_BYTES_MIN ? share : BLOCK_BYTES_MIN;
-    make_head(scatter);
+    scatter->head = df_funnel_scatter_head(source);
+    scatter->user_type = df_funnel_record_user_type(source->kind);
+    scatter->time_type = (struct df_type){.kind = DF_TYPE_INT64, .bits = 64};
     if (make_arrays(scatter, error) < 0)
         return -1;
     choose_timed_roots(scatter);
@@ -444,6 +442,10 @@ int df_funnel_scatter(struct df_funnel_source_file *file, struct df_task *task, 
                       struct df_error *error)
 {
     struct scatter *scatter = NULL;
+    if (task->sections == 0)
+        return df_error_set(error, DF_ERROR_INTERNAL, "a part that writes sections came without their number");
+    if (df_funnel_scatter_is_plain(&file->source))
+        return df_funnel_scatter_plain(&file->source, task, part, error);
     int result = scatter_create(&scatter, &file->source, task, part, error);
     if (result == 0)
         result = scatter_all(scatter, error);

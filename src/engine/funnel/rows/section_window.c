@@ -12,6 +12,9 @@ enum {
     /* What a window takes in any case, so that a section is not read again for every block. */
     FLOOR_BYTES_MIN = 256 * 1024,
     FLOOR_BYTES_MAX = 4 * 1024 * 1024,
+    /* Small pieces, as many small files leave them, are put together. */
+    TOGETHER_BYTES = 64 * 1024,
+    SMALL_BYTES = 4 * 1024,
 };
 
 void df_funnel_section_window_dispose(struct df_funnel_section_window *window)
@@ -71,31 +74,57 @@ static int choose_size(struct filling *filling, struct df_slice bytes, size_t *s
     return 0;
 }
 
-static int copy(struct df_funnel_section_window *window, struct df_slice bytes, struct df_error *error)
+/* What is left behind a place for small pieces goes back. */
+static void shrink_last(struct df_funnel_section_window *window)
+{
+    if (window->piece_count == 0 || window->room_bytes == 0)
+        return;
+    struct df_slice *last = &window->pieces[window->piece_count - 1];
+    void *memory = realloc((void *)(uintptr_t)last->data, last->size);
+    if (memory)
+        last->data = memory;
+    window->room_bytes = 0;
+}
+
+static int add_piece(struct df_funnel_section_window *window, size_t capacity, struct df_error *error)
 {
     if (window->piece_count == window->piece_capacity) {
-        size_t capacity = window->piece_capacity ? window->piece_capacity * 2 : 16;
-        struct df_slice *pieces = reallocarray(window->pieces, capacity, sizeof *pieces);
+        size_t count = window->piece_capacity ? window->piece_capacity * 2 : 16;
+        struct df_slice *pieces = reallocarray(window->pieces, count, sizeof *pieces);
         if (!pieces)
             return df_error_no_memory(error, "reading a section");
         window->pieces = pieces;
-        window->piece_capacity = capacity;
+        window->piece_capacity = count;
     }
-    void *memory = malloc(bytes.size);
+    shrink_last(window);
+    void *memory = malloc(capacity);
     if (!memory)
         return df_error_no_memory(error, "reading a section");
-    memcpy(memory, bytes.data, bytes.size);
-    window->pieces[window->piece_count++] = df_slice_make(memory, bytes.size);
+    window->pieces[window->piece_count++] = df_slice_make(memory, 0);
+    window->room_bytes = capacity;
     return 0;
 }
 
-static int survey(struct df_funnel_record_reader *reader, struct df_slice bytes, struct df_error *error)
+static int copy(struct df_funnel_section_window *window, struct df_slice bytes, struct df_error *error)
+{
+    if (bytes.size > window->room_bytes &&
+        add_piece(window, bytes.size > SMALL_BYTES ? bytes.size : TOGETHER_BYTES, error) < 0)
+        return -1;
+    struct df_slice *piece = &window->pieces[window->piece_count - 1];
+    memcpy((uint8_t *)(uintptr_t)piece->data + piece->size, bytes.data, bytes.size);
+    piece->size += bytes.size;
+    window->room_bytes -= bytes.size;
+    return 0;
+}
+
+static int survey(struct filling *filling, struct df_slice bytes, struct df_error *error)
 {
     struct df_funnel_block block;
     int result;
     while ((result = df_funnel_block_take(bytes, &block, error)) > 0) {
-        if (df_funnel_record_survey(reader, &block, error) < 0)
+        if (df_funnel_record_survey(filling->survey, &block, error) < 0)
             return -1;
+        filling->window->surveyed_rows += block.rows;
         bytes = df_slice_make(bytes.data + block.size_bytes, bytes.size - block.size_bytes);
     }
     return result;
@@ -108,7 +137,7 @@ static int take_piece(void *ctx, uint32_t producer, uint32_t section, struct df_
     size_t offset = producer == window->begin.producer ? window->begin.offset : 0, size;
     (void)section;
     window->read_bytes += bytes.size;
-    if (filling->survey && survey(filling->survey, bytes, error) < 0)
+    if (filling->survey && survey(filling, bytes, error) < 0)
         return df_error_prefix(error, "from part %u", producer);
     if (producer < window->begin.producer || offset == bytes.size)
         return 0;

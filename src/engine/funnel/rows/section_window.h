@@ -19,9 +19,11 @@ struct df_funnel_section_window {
     struct df_task *task;
     struct df_slice *pieces; /* each of whole blocks; owned, with what they point to */
     size_t piece_count, piece_capacity;
+    size_t room_bytes; /* behind the last piece, for small ones */
     uint64_t charged_bytes;
-    uint64_t read_bytes; /* of the section, to fill the window */
-    bool filled;         /* false: nothing is here yet */
+    uint64_t read_bytes;    /* of the section, to fill the window */
+    uint64_t surveyed_rows; /* of all blocks, where it was filled with a reader */
+    bool filled;            /* false: nothing is here yet */
     struct df_funnel_section_place begin;
     bool complete;                      /* nothing comes behind it */
     struct df_funnel_section_place end; /* if not complete */

@@ -29,8 +29,8 @@ struct df_funnel_batch {
     uint32_t rows;
     uint32_t first_row; /* ordinal of row 0; a source has fewer than 2^32 - 1 rows */
     struct df_funnel_keys keys;
-    /* In an order that int64 compares rightly. FACTS: of rows that match a filter or, with request->all_times, of all.
-     * VALUES: with request->all_times only; NULL otherwise. */
+    /* In an order that int64 compares rightly. FACTS: with request->sequences, of rows that match a filter or, with
+     * request->all_times, of all. VALUES: with request->all_times only; NULL otherwise. */
     const int64_t *times;
     const uint8_t *time_valid; /* one byte per row, 0: no time; NULL: every row has one */
     /* Per column of the request; NULL where this reading does not want it. Types: df_funnel_source.types. Serial
@@ -60,6 +60,12 @@ struct df_funnel_source {
      * Rows without time are among them. */
     int (*match)(struct df_funnel_source *source, uint32_t filter, const uint32_t **rows, uint32_t *count,
                  struct df_error *error);
+    /* FACTS: the same for several filters, at most 8: sets bit b of masks[row] where filters[b] matches. What it says
+     * of rows that do not count means nothing. NULL where match is all there is. */
+    int (*masks)(struct df_funnel_source *source, const uint32_t *filters, uint32_t count, uint8_t *masks,
+                 struct df_error *error);
+
+    uint64_t rows_expected; /* of a reading, about; known after begin; 0: not known */
 
     /* Of the last reading, complete after its end. */
     uint64_t rows_scanned;       /* all rows that were looked at */

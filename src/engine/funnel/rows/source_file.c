@@ -1,5 +1,5 @@
-/* Opening a file as a source, and walking through its row groups: those that cannot matter are skipped. What a batch
- * holds is source_file_batch.c. */
+/* Opening a file as a source, and walking through its row groups: rows that cannot matter are skipped (skip.h). What a
+ * batch holds is source_file_batch.c. */
 #include "engine/funnel/rows/source_file.h"
 
 #include <inttypes.h>
@@ -11,62 +11,6 @@
 static struct df_funnel_source_file *file_of(struct df_funnel_source *source)
 {
     return (struct df_funnel_source_file *)source;
-}
-
-/* ---- skipping ---- */
-
-struct bounds_of {
-    const struct df_funnel_source_file *file;
-    uint32_t row_group;
-    struct df_parquet_bounds bounds;
-};
-
-static const struct df_parquet_bounds *leaf_bounds(void *ctx, uint32_t leaf)
-{
-    struct bounds_of *of = ctx;
-    uint32_t at = of->file->columns.leaves[leaf].vector;
-    if (at == DF_FUNNEL_FILTER_FIXED)
-        return NULL;
-    of->bounds = df_parquet_bounds(of->file->file, of->row_group, of->file->columns.columns[at]);
-    return &of->bounds;
-}
-
-/* A bound of the time column as the times of batches are. */
-static bool time_of_bound(enum df_funnel_time_kind kind, const struct df_parquet_value *bound, int64_t *out)
-{
-    if (kind == DF_FUNNEL_TIME_FLOAT)
-        return bound->kind == DF_VECTOR_FLOAT64 && df_funnel_time_of_seconds(bound->as.float64, out);
-    uint64_t turned = kind == DF_FUNNEL_TIME_UINT64 ? UINT64_C(1) << 63 : 0;
-    *out = (int64_t)((uint64_t)bound->as.int64 ^ turned);
-    return bound->kind == DF_VECTOR_INT64;
-}
-
-static bool timeframe_skips(const struct df_funnel_source_file *file, uint32_t row_group, uint64_t rows)
-{
-    const struct df_funnel_timeframe *timeframe = &file->state->timeframe;
-    int64_t minimum, maximum;
-    if (!timeframe->given || !file->state->timeframe_known)
-        return false;
-    if (timeframe->empty)
-        return true;
-    struct df_parquet_bounds bounds =
-        df_parquet_bounds(file->file, row_group, file->columns.columns[file->columns.time_at]);
-    if (bounds.nulls_known && bounds.null_count == rows)
-        return true; /* rows without time lie in no timeframe */
-    return bounds.known && time_of_bound(file->columns.time.kind, &bounds.minimum, &minimum) &&
-           time_of_bound(file->columns.time.kind, &bounds.maximum, &maximum) &&
-           (minimum > timeframe->high || maximum < timeframe->low);
-}
-
-bool df_funnel_source_file_skips(const struct df_funnel_source_file *file, uint32_t row_group)
-{
-    const struct df_funnel_request *request = file->source.request;
-    uint64_t rows = df_parquet_row_group_rows(file->file, row_group);
-    struct bounds_of of = {.file = file, .row_group = row_group};
-    if (timeframe_skips(file, row_group, rows))
-        return true;
-    return request->where != DF_FUNNEL_NONE &&
-           !df_funnel_filter_set_may_match(file->state->filters, request->where, rows, leaf_bounds, &of);
 }
 
 /* ---- scans ---- */
@@ -81,7 +25,8 @@ static void end_scan(struct df_funnel_source_file *file)
     state->scan = NULL;
 }
 
-static int open_scan(struct df_funnel_source_file *file, uint32_t begin, uint32_t end, struct df_error *error)
+static int open_scan(struct df_funnel_source_file *file, uint32_t begin, uint32_t end,
+                     const struct df_funnel_kept *kept, struct df_error *error)
 {
     struct df_funnel_source_file_state *state = file->state;
     struct df_parquet_scan_options options = {.columns = state->scan_columns,
@@ -90,7 +35,10 @@ static int open_scan(struct df_funnel_source_file *file, uint32_t begin, uint32_
                                               .row_group_end = end,
                                               .budget = file->task->budget,
                                               .deadline = file->task->deadline,
-                                              .cancelled = file->task->cancelled};
+                                              .cancelled = file->task->cancelled,
+                                              .wanted = kept->rows,
+                                              .wanted_count = kept->count,
+                                              .scalar = file->source.request->without & DF_FUNNEL_WITHOUT_VECTOR};
     if (df_parquet_scan_open(&state->scan, file->file, &options, error) < 0) {
         state->scan = NULL;
         return -1;
@@ -100,22 +48,42 @@ static int open_scan(struct df_funnel_source_file *file, uint32_t begin, uint32_
     return 0;
 }
 
+/* Whether the row group goes on in the scan of the one before: both as a whole, and nothing must be read to know that,
+ * so that looks into a file stay close to its reading. */
+static int goes_on(struct df_funnel_source_file *file, uint32_t row_group, struct df_error *error)
+{
+    const struct df_funnel_kept *kept;
+    if (row_group == file->state->row_group_end)
+        return 0;
+    if (df_funnel_skip_decide(file, row_group, &kept, error) < 0)
+        return -1;
+    return !kept->none && !kept->rows && !kept->looked;
+}
+
 /* The next row groups that stand together and may matter. 0: there are none. */
 static int next_scan(struct df_funnel_source_file *file, struct df_error *error)
 {
     struct df_funnel_source_file_state *state = file->state;
+    const struct df_funnel_kept *kept = NULL;
     bool counted = state->reading != DF_FUNNEL_VALUES;
-    for (; state->row_group < state->row_group_end && df_funnel_source_file_skips(file, state->row_group);
-         state->row_group++)
+    for (; state->row_group < state->row_group_end; state->row_group++) {
+        if (df_funnel_skip_decide(file, state->row_group, &kept, error) < 0)
+            return -1;
+        if (!kept->none)
+            break;
         file->row_groups_skipped += counted;
-    uint32_t begin = state->row_group, end = begin;
-    while (end < state->row_group_end && !df_funnel_source_file_skips(file, end))
-        end++;
-    if (begin == end)
+    }
+    if (state->row_group == state->row_group_end)
         return 0;
+    uint32_t begin = state->row_group, end = begin + 1;
+    int more = !kept->rows;
+    while (more > 0 && (more = goes_on(file, end, error)) > 0)
+        end++;
+    if (more < 0)
+        return -1;
     file->row_groups_read += counted ? end - begin : 0;
     state->row_group = end;
-    return open_scan(file, begin, end, error) < 0 ? -1 : 1;
+    return open_scan(file, begin, end, kept, error) < 0 ? -1 : 1;
 }
 
 static int check_begin(const struct df_funnel_source_file *file, struct df_error *error)
@@ -142,6 +110,9 @@ static int file_begin(struct df_funnel_source *source, enum df_funnel_reading re
     if (check_begin(file, error) < 0)
         return -1;
     state->reading = reading;
+    source->rows_expected = 0;
+    for (uint32_t i = state->row_group_begin; i < state->row_group_end; i++)
+        source->rows_expected += df_parquet_row_group_rows(file->file, i);
     state->row_group = state->row_group_begin;
     state->rows_given = 0;
     source->rows_scanned = source->rows_without_group = 0;
@@ -160,11 +131,14 @@ static int file_next(struct df_funnel_source *source, struct df_funnel_batch *ba
     if (df_task_check(file->task, error) < 0)
         return -1;
     for (int result = 0; result <= 0;) {
-        if (!state->scan && (result = next_scan(file, error)) <= 0)
+        if (!state->scan && (result = next_scan(file, error)) <= 0) {
+            file->broken = result < 0;
             return result;
+        }
         result = df_parquet_scan_next(state->scan, &vectors, &rows, error);
         if (result <= 0)
             end_scan(file);
+        file->broken = result < 0;
         if (result < 0)
             return -1;
     }
@@ -183,6 +157,15 @@ static int file_match(struct df_funnel_source *source, uint32_t filter, const ui
     return 0;
 }
 
+static int file_masks(struct df_funnel_source *source, const uint32_t *filters, uint32_t count, uint8_t *masks,
+                      struct df_error *error)
+{
+    struct df_funnel_source_file_state *state = file_of(source)->state;
+    if (df_funnel_filter_set_masks(state->filters, filters, count, masks, error) < 0)
+        return df_error_prefix(error, "%s", state->uri);
+    return 0;
+}
+
 /* ---- opening ---- */
 
 static int open_file(struct df_funnel_source_file *file, const struct df_funnel_source_file_open *open,
@@ -197,6 +180,7 @@ static int open_file(struct df_funnel_source_file *file, const struct df_funnel_
                                       .cancelled = open->task->cancelled};
     if (df_parquet_file_open(&file->file, &parquet, error) < 0) {
         file->file = NULL;
+        file->broken = true;
         return -1;
     }
     file->state->row_group_end = df_parquet_row_group_count(file->file);
@@ -215,8 +199,10 @@ static int find_columns(struct df_funnel_source_file *file, const struct df_funn
                                           .directories = &state->directories,
                                           .string_directories = open->string_directories,
                                           .string_directory_count = open->string_directory_count};
-    if (df_funnel_columns_find(&file->columns, &find, error) < 0)
+    if (df_funnel_columns_find(&file->columns, &find, error) < 0) {
+        file->broken = error->kind != DF_ERROR_INVALID || file->columns.unusable;
         return -1;
+    }
     if (df_funnel_filter_set_compile(&state->filters, &open->request->filters, file->columns.leaves, open->task->budget,
                                      error) < 0) {
         state->filters = NULL;
@@ -285,6 +271,7 @@ static void make_source(struct df_funnel_source_file *file, const struct df_funn
     source->begin = file_begin;
     source->next = file_next;
     source->match = file_match;
+    source->masks = file_masks;
 }
 
 static void make_timeframe(struct df_funnel_source_file *file)
@@ -336,6 +323,7 @@ void df_funnel_source_file_dispose(struct df_funnel_source_file *file)
 {
     if (file->state) {
         end_scan(file);
+        df_funnel_skip_dispose(file);
         free_state(file->state);
     }
     df_funnel_columns_dispose(&file->columns);

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "engine/funnel/rows/columns.h"
+#include "engine/funnel/rows/skip_counts.h"
 #include "engine/funnel/rows/source.h"
 
 struct df_funnel_source_file {
@@ -12,10 +13,12 @@ struct df_funnel_source_file {
     struct df_parquet_file *file; /* owned */
     struct df_funnel_columns columns;
     struct df_funnel_source_file_state *state; /* owned */
-    uint64_t bytes_read;                       /* of scans; footers count with the file */
-    uint64_t row_groups_read,
-        row_groups_skipped; /* of the last FACTS reading: skipped because statistics or directories
-                               prove that `where` or the timeframe drops all their rows */
+    bool broken; /* a failure came from reading the file, or from what it has for user and time; with errors of the
+                    kinds of plan/bad_report.h it is a bad file */
+    uint64_t bytes_read;                          /* of scans and indexes; footers count with the file */
+    uint64_t row_groups_read, row_groups_skipped; /* of the last FACTS reading: skipped because it is proved that
+                                                     `where` or the timeframe drops all their rows (skip.h) */
+    struct df_funnel_skip_counts skips;           /* of all row groups that were asked for */
 };
 
 struct df_funnel_source_file_open {
@@ -34,8 +37,5 @@ int df_funnel_source_file_open(struct df_funnel_source_file *file, const struct 
 /* Which row groups; all of them before it is called. */
 void df_funnel_source_file_range(struct df_funnel_source_file *file, uint32_t row_group_begin, uint32_t row_group_end);
 void df_funnel_source_file_dispose(struct df_funnel_source_file *file);
-
-/* Whether `where` or the timeframe drops all rows of a row group, as far as statistics and directories tell. */
-bool df_funnel_source_file_skips(const struct df_funnel_source_file *file, uint32_t row_group);
 
 #endif

@@ -55,9 +55,12 @@ static bool has_users(const struct df_funnel_source_file *file)
     return has_facts(file) || file->source.want_keys;
 }
 
+/* What an exchange sends on has them in any case. */
 static bool has_times(const struct df_funnel_source_file *file)
 {
-    return has_facts(file) || file->source.request->all_times;
+    const struct df_funnel_request *request = file->source.request;
+    bool facts = file->state->reading == DF_FUNNEL_FACTS_AND_VALUES || (has_facts(file) && request->sequences);
+    return facts || request->all_times;
 }
 
 void df_funnel_source_file_want(struct df_funnel_source_file *file)
@@ -65,9 +68,12 @@ void df_funnel_source_file_want(struct df_funnel_source_file *file)
     struct df_funnel_source_file_state *state = file->state;
     uint32_t count = file->columns.column_count;
     for (uint32_t i = 0; i < count; i++) {
-        state->wanted[i] = has_facts(file) && i < file->columns.facts_count;
+        state->wanted[i] = has_facts(file) && i < file->columns.facts_count && i != file->columns.time_at;
         state->vectors[i] = (struct df_vector){0};
     }
+    for (uint32_t i = 0; has_facts(file) && i < file->source.request->filters.leaf_count; i++)
+        if (file->columns.leaves[i].vector == file->columns.time_at)
+            state->wanted[file->columns.time_at] = true;
     if (has_users(file))
         want_users(file);
     if (has_times(file))

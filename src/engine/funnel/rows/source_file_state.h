@@ -3,6 +3,7 @@
 #define DF_ENGINE_FUNNEL_ROWS_SOURCE_FILE_STATE_H
 
 #include "engine/funnel/rows/batch.h"
+#include "engine/funnel/rows/skip.h"
 #include "engine/funnel/rows/source_file.h"
 
 struct df_funnel_source_file_state {
@@ -13,6 +14,8 @@ struct df_funnel_source_file_state {
     struct df_funnel_timeframe timeframe;
     bool timeframe_known;  /* false: it needs the unit of the times, and nobody knows it yet */
     struct df_type *types; /* per column of the request, owned */
+
+    struct df_funnel_skip skip;
 
     /* The reading. */
     enum df_funnel_reading reading;

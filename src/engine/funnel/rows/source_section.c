@@ -8,7 +8,8 @@
 struct df_funnel_source_section_state {
     struct df_funnel_record_reader *reader; /* owned */
     struct df_funnel_section_window window;
-    bool surveyed; /* the types of this section's blocks are known */
+    bool surveyed; /* the types of this section's blocks are known, and: */
+    uint64_t rows;
 
     /* The reading. */
     enum df_funnel_reading reading;
@@ -66,32 +67,68 @@ static int section_begin(struct df_funnel_source *source, enum df_funnel_reading
     bool here = state->surveyed && state->window.filled && begin->producer == 0 && begin->offset == 0;
     if (!here && fill(section, first, error) < 0)
         return -1;
+    if (!state->surveyed)
+        state->rows = state->window.surveyed_rows;
     state->surveyed = true;
+    source->rows_expected = state->rows;
     return take_known(section, error);
+}
+
+/* The next block of the window: 1, 0 at its end, -1. It stays the next one until state->offset passes it. */
+static int look_at_block(struct df_funnel_source_section_state *state, struct df_funnel_block *block,
+                         struct df_error *error)
+{
+    const struct df_funnel_section_window *window = &state->window;
+    for (; state->piece < window->piece_count; state->piece++, state->offset = 0) {
+        struct df_slice piece = window->pieces[state->piece];
+        struct df_slice rest = df_slice_make(piece.data + state->offset, piece.size - state->offset);
+        int result = df_funnel_block_take(rest, block, error);
+        if (result != 0)
+            return result;
+    }
+    return 0;
 }
 
 /* The next block of the section: 1, 0 at the end, -1. */
 static int next_block(struct df_funnel_source_section *section, struct df_funnel_block *block, struct df_error *error)
 {
     struct df_funnel_source_section_state *state = section->state;
-    for (;;) {
-        const struct df_funnel_section_window *window = &state->window;
-        if (state->piece < window->piece_count) {
-            struct df_slice piece = window->pieces[state->piece];
-            struct df_slice rest = df_slice_make(piece.data + state->offset, piece.size - state->offset);
-            int result = df_funnel_block_take(rest, block, error);
-            if (result != 0) {
-                state->offset += result > 0 ? block->size_bytes : 0;
-                return result;
-            }
-            state->piece++;
-            state->offset = 0;
-        } else if (window->complete || !window->filled) {
+    int result;
+    while ((result = look_at_block(state, block, error)) == 0) {
+        if (state->window.complete || !state->window.filled)
             return 0;
-        } else if (fill(section, window->end, error) < 0) {
+        if (fill(section, state->window.end, error) < 0)
             return -1;
-        }
     }
+    if (result > 0)
+        state->offset += block->size_bytes;
+    return result;
+}
+
+static int check_rows(const struct df_funnel_source *source, uint32_t rows, struct df_error *error)
+{
+    if (source->rows_scanned + rows < UINT32_MAX)
+        return 0;
+    return df_error_set(error, DF_ERROR_EXHAUSTED,
+                        "one section of the exchange has more than %u rows; raise memory.limit, or give more files",
+                        UINT32_MAX - 1);
+}
+
+/* Blocks of the window that go into the same batch. */
+static int append_blocks(struct df_funnel_source_section *section, struct df_funnel_batch *batch,
+                         struct df_error *error)
+{
+    struct df_funnel_source_section_state *state = section->state;
+    struct df_funnel_block block;
+    int result;
+    while ((result = look_at_block(state, &block, error)) > 0) {
+        result =
+            df_funnel_record_append(state->reader, &block, state->reading, section->source.want_keys, batch, error);
+        if (result <= 0)
+            return result;
+        state->offset += block.size_bytes;
+    }
+    return result;
 }
 
 static int section_next(struct df_funnel_source *source, struct df_funnel_batch *batch, struct df_error *error)
@@ -104,14 +141,11 @@ static int section_next(struct df_funnel_source *source, struct df_funnel_batch 
     int result = next_block(section, &block, error);
     if (result <= 0)
         return result;
-    if (source->rows_scanned + block.rows >= UINT32_MAX)
-        return df_error_set(error, DF_ERROR_EXHAUSTED,
-                            "one section of the exchange has more than %u rows; raise memory.limit, or give more files",
-                            UINT32_MAX - 1);
-    if (df_funnel_record_decode(state->reader, &block, state->reading, source->want_keys, batch, error) < 0)
+    if (df_funnel_record_decode(state->reader, &block, state->reading, source->want_keys, batch, error) < 0 ||
+        append_blocks(section, batch, error) < 0 || check_rows(source, batch->rows, error) < 0)
         return -1;
     batch->first_row = (uint32_t)source->rows_scanned;
-    source->rows_scanned += block.rows;
+    source->rows_scanned += batch->rows;
     return 1;
 }
 
@@ -120,6 +154,14 @@ static int section_match(struct df_funnel_source *source, uint32_t filter, const
 {
     (void)error;
     df_funnel_record_match(section_of(source)->state->reader, filter, rows, count);
+    return 0;
+}
+
+static int section_masks(struct df_funnel_source *source, const uint32_t *filters, uint32_t count, uint8_t *masks,
+                         struct df_error *error)
+{
+    (void)error;
+    df_funnel_record_masks(section_of(source)->state->reader, filters, count, masks);
     return 0;
 }
 
@@ -140,6 +182,7 @@ int df_funnel_source_section_open(struct df_funnel_source_section *section, stru
     source->begin = section_begin;
     source->next = section_next;
     source->match = section_match;
+    source->masks = section_masks;
     df_funnel_source_section_at(section, part->range_begin);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "engine/funnel/rows/skip.h"
 
 int df_funnel_shape_of(const struct df_funnel_source_file *file, struct df_arena *arena, struct df_funnel_shape *shape,
                        struct df_error *error)
@@ -138,7 +139,7 @@ static void add_row_group(const struct df_funnel_source_file *file, uint32_t row
     to->row_groups++;
     if (rows > 0)
         add_time_bounds(file, row_group, footer); /* of what is skipped too: the unit is that of all rows */
-    if (df_funnel_source_file_skips(file, row_group)) {
+    if (df_funnel_skip_by_statistics(file, row_group)) {
         to->skipped++;
         return;
     }

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "engine/funnel/evaluate/portions.h"
+
 enum { RESULT_FLOOR_BYTES = 128 * 1024 }; /* steps, sums and sketches of a small request */
 
 /* Passes still to run: the users whose hash has `value` in its lowest `bits` pass bits. Depth first, so there are never
@@ -18,7 +20,7 @@ struct outcome {
     struct df_funnel_cohort *cohort;
 };
 
-static int too_large(const struct df_funnel_collector *collector, struct df_error *error)
+static int too_large(struct df_funnel_collector *collector, struct df_error *error)
 {
     struct df_buf name = {0};
     df_funnel_groups_put_largest(&collector->groups, &name);
@@ -67,22 +69,95 @@ static void note_rows(struct df_funnel_passes *passes, const struct df_funnel_so
     *noted = true;
 }
 
+struct tallying {
+    struct df_funnel_result *result;
+    const struct df_funnel_source *source;
+};
+
+static int tally_portion(void *ctx, const struct df_funnel_verdicts *verdicts, const struct df_funnel_groups *groups,
+                         struct df_error *error)
+{
+    struct tallying *tallying = ctx;
+    return df_funnel_tally(tallying->result, verdicts, groups, tallying->source, error);
+}
+
+static int judge_portions(struct df_funnel_passes *passes, struct df_funnel_collector *collector,
+                          struct df_funnel_source *source, const struct df_funnel_batch *first, enum df_funnel_way way,
+                          struct outcome *outcome, struct df_error *error)
+{
+    struct tallying tallying = {.source = source};
+    if (df_funnel_result_create(&outcome->result, passes->request, &outcome->account, error) < 0)
+        return -1;
+    tallying.result = outcome->result;
+    struct df_funnel_portions portions = {.collector = collector,
+                                          .source = source,
+                                          .first = first,
+                                          .way = way,
+                                          .cancelled = passes->cancelled,
+                                          .each = tally_portion,
+                                          .ctx = &tallying};
+    int result = df_funnel_portions_judge(&portions, error);
+    outcome->verdicts = portions.all;
+    if (result != DF_FUNNEL_OVER)
+        return result;
+    df_funnel_result_free(outcome->result);
+    outcome->result = NULL;
+    df_funnel_collector_reset(collector);
+    return result;
+}
+
+/* All users at once. first: NULL to begin anew. */
+static int judge_all(struct df_funnel_passes *passes, struct df_funnel_collector *collector,
+                     struct df_funnel_source *source, const struct df_funnel_batch *first, struct outcome *outcome,
+                     struct df_error *error)
+{
+    int result = df_funnel_collect(collector, source, first, error);
+    if (result == DF_FUNNEL_DONE)
+        result = df_funnel_judge(collector, source->scale, passes->cancelled, &outcome->verdicts, error);
+    if (result != DF_FUNNEL_DONE)
+        return result;
+    if (df_funnel_result_create(&outcome->result, passes->request, &outcome->account, error) < 0)
+        return -1;
+    return df_funnel_tally(outcome->result, &outcome->verdicts, &collector->groups, source, error);
+}
+
+static int begin_facts(struct df_funnel_source *source, struct df_funnel_batch *first, struct df_error *error)
+{
+    return source->begin(source, DF_FUNNEL_FACTS, error) < 0 ? -1 : source->next(source, first, error);
+}
+
+/* Everyone's verdict, tallied: the fastest way first. */
+static int judge(struct df_funnel_passes *passes, struct df_funnel_collector *collector,
+                 struct df_funnel_source *source, struct outcome *outcome, struct df_error *error)
+{
+    struct df_funnel_batch first;
+    int more = begin_facts(source, &first, error);
+    if (more < 0)
+        return -1;
+    enum df_funnel_way way = more > 0 ? df_funnel_portions_way(collector, source, &first) : DF_FUNNEL_PLAINLY;
+    if (way == DF_FUNNEL_PLAINLY)
+        return judge_all(passes, collector, source, more > 0 ? &first : NULL, outcome, error);
+    int result = judge_portions(passes, collector, source, &first, way, outcome, error);
+    if (result == DF_FUNNEL_OVER && way == DF_FUNNEL_BY_ORDER) {
+        more = begin_facts(source, &first, error);
+        if (more < 0)
+            return -1;
+        if (more > 0 && df_funnel_portions_serve_hash(collector, source))
+            result = judge_portions(passes, collector, source, &first, DF_FUNNEL_BY_HASH, outcome, error);
+    }
+    return result == DF_FUNNEL_OVER ? judge_all(passes, collector, source, NULL, outcome, error) : result;
+}
+
 static int run_steps(struct df_funnel_passes *passes, struct df_funnel_collector *collector,
                      struct df_funnel_source *source, struct outcome *outcome, bool *noted, struct df_error *error)
 {
     const struct df_funnel_request *request = passes->request;
-    int result = df_funnel_collect(collector, source, error);
+    int result = judge(passes, collector, source, outcome, error);
     if (result != DF_FUNNEL_DONE)
         return result;
     note_rows(passes, source, noted);
-    result = df_funnel_judge(collector, source->scale, passes->cancelled, &outcome->verdicts, error);
-    if (result != DF_FUNNEL_DONE)
-        return result;
-    if (df_funnel_result_create(&outcome->result, request, &outcome->account, error) < 0)
-        return -1;
-    result = df_funnel_tally(outcome->result, &outcome->verdicts, &collector->groups, source, error);
     bool exports = request->funnel.given && request->funnel.cohort.given;
-    if (result != DF_FUNNEL_DONE || (!request->second_reading && !exports))
+    if (!request->second_reading && !exports)
         return result;
     if (make_cohort(passes, source, outcome, error) < 0)
         return -1;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "engine/funnel/plan/bad_report.h"
 #include "engine/funnel/rows/scatter.h"
 #include "engine/funnel/rows/source_section.h"
 #include "engine/funnel/run/footer.h"
@@ -43,6 +44,7 @@ static void note_reading(const struct df_funnel_source_file *file, const struct 
     share->bytes_read = file->bytes_read;
     share->row_groups_read = file->row_groups_read;
     share->row_groups_skipped = file->row_groups_skipped;
+    share->skips = file->skips;
 }
 
 static int run_whole(struct df_funnel_source_file *file, struct df_task *task, const struct df_part *part,
@@ -70,11 +72,13 @@ static int run_scatter(struct df_funnel_source_file *file, struct df_task *task,
 {
     struct df_funnel_share share = {.role = DF_FUNNEL_ROLE_SCATTER};
     uint32_t row_groups = df_parquet_row_group_count(file->file);
-    if (part->range_begin > part->range_end || part->range_end > row_groups)
+    if (part->range_begin > part->range_end || part->range_end > row_groups) {
+        file->broken = true;
         return df_error_set(error, DF_ERROR_CONFLICT,
                             "%s has %" PRIu32 " row groups now; it was replaced during the "
                             "query",
                             part->uri, row_groups);
+    }
     df_funnel_source_file_range(file, (uint32_t)part->range_begin, (uint32_t)part->range_end);
     if (df_funnel_scatter(file, task, part, error) < 0)
         return -1;
@@ -83,6 +87,17 @@ static int run_scatter(struct df_funnel_source_file *file, struct df_task *task,
     note_reading(file, &passes, &share);
     partial->stats.rows_scanned += share.rows;
     df_funnel_share_encode(&share, &partial->blob);
+    return 0;
+}
+
+/* The coordinator decides what becomes of a bad file, so this is an answer: retrying would not help. */
+static int report_bad_file(const struct df_funnel_source_file *file, struct df_partial *partial, struct df_error *error)
+{
+    if (!file->broken || !df_funnel_bad_kind(error->kind))
+        return -1;
+    df_buf_clear(&partial->blob);
+    df_funnel_bad_report_encode(error, file->bytes_read, &partial->blob);
+    df_error_clear(error);
     return 0;
 }
 
@@ -99,12 +114,16 @@ static int run_file(struct df_task *task, const struct df_part *part, const stru
                                                     .string_directory_count = detail->string_directory_count};
     struct df_funnel_source_file file = {0};
     int result = df_funnel_source_file_open(&file, &open, error);
-    if (result == 0 && detail->role == DF_FUNNEL_ROLE_FOOTERS)
+    if (result == 0 && detail->role == DF_FUNNEL_ROLE_FOOTERS) {
         result = df_funnel_read_footer(&file, task, &partial->blob, error);
-    else if (result == 0 && detail->role == DF_FUNNEL_ROLE_WHOLE)
+        file.broken = result < 0; /* it does nothing but read */
+    } else if (result == 0 && detail->role == DF_FUNNEL_ROLE_WHOLE) {
         result = run_whole(&file, task, part, detail, arena, partial, error);
-    else if (result == 0)
+    } else if (result == 0) {
         result = run_scatter(&file, task, part, partial, error);
+    }
+    if (result < 0)
+        result = report_bad_file(&file, partial, error);
     partial->stats.bytes_read += file.bytes_read;
     df_funnel_source_file_dispose(&file);
     return result;
