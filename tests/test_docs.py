@@ -113,7 +113,7 @@ def test_each_decoder_of_parquet_is_called_by_the_unit_test_and_the_fuzz_target_
     rows = re.findall(r"^\| ([\w., ]+) \| (test_[\w., ]+) \| (fuzz_\w+\.c) \|$", text, re.MULTILINE)
     calls = {"thrift.c": "df_thrift_take_i64", "plain.c": "df_plain_bytes", "rle.c": "df_rle_take", "bit_packed.c": "df_bit_packed_take|df_parquet_levels_init_bit_packed",
              "delta.c": "df_delta_take", "delta_length.c": "df_delta_length_take", "delta_strings.c": "df_delta_strings_write", "byte_stream_split.c": "df_byte_stream_split_join",
-             "dictionary.c": "df_parquet_dictionary_decode", "levels.c": "df_parquet_levels_take", "codec.c": "df_parquet_codec_decompress", "lz4.c": "df_parquet_codec_decompress"}
+             "dictionary.c": "df_parquet_dictionary_decode", "levels.c": "df_parquet_levels_take", "codec.c": "df_parquet_codec_decompress", "snappy.c": "df_snappy_decompress", "lz4.c": "df_parquet_codec_decompress"}
     assert set(calls) <= {name for files, _, _ in rows for name in files.split(", ")}
     for files, tests, target in rows:
         fuzzed = (ROOT / "tests/fuzz" / target).read_text()

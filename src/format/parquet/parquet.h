@@ -151,8 +151,8 @@ void df_parquet_scan_close(struct df_parquet_scan *scan);
 
 struct df_parquet_write_column {
     const char *name;
-    /* Integers of up to 32 bits become INT32, other ones INT64; seconds milliseconds; decimals of up to 18 digits INT64,
-     * longer ones 16 bytes. A list has three levels (name.list.element), its elements may be null. */
+    /* Integers of up to 32 bits become INT32, other ones INT64; seconds milliseconds; decimals of up to 18 digits
+     * INT64, longer ones 16 bytes. A list has three levels (name.list.element), its elements may be null. */
     struct df_type type;
     bool optional;   /* rows may be null; of a list: there may be no list */
     bool dictionary; /* dictionary-encode; falls back to PLAIN (or delta) when the dictionary is full */
@@ -213,8 +213,8 @@ typedef int df_parquet_sink_fn(void *ctx, struct df_slice piece, struct df_error
 struct df_parquet_writer;
 int df_parquet_writer_open(struct df_parquet_writer **writer, const struct df_parquet_write_options *options,
                            df_parquet_sink_fn *sink, void *ctx, struct df_error *error);
-/* Rows of all columns; kinds as a scan would give them (LIST; BYTES, or CODES with a dictionary of bytes). The same rows
- * and options give the same bytes, however the rows are cut into calls. */
+/* Rows of all columns; kinds as a scan would give them (LIST; BYTES, or CODES with a dictionary of bytes). The same
+ * rows and options give the same bytes, however the rows are cut into calls. */
 int df_parquet_writer_put(struct df_parquet_writer *writer, const struct df_vector *vectors, uint32_t rows,
                           struct df_error *error);
 int df_parquet_writer_finish(struct df_parquet_writer *writer, struct df_error *error); /* writes the footer */

@@ -389,7 +389,7 @@ static void test_a_user_beyond_the_memory_is_named(void **state)
     snprintf(folder, sizeof folder, "%s/giant", world->folder);
     write_folder(world->store, folder, events, EVENTS, 2, BY_TIME, &options);
     struct driver driver = make_driver(world);
-    driver.limit_bytes = 1 << 20;
+    driver.limit_bytes = 3 << 19;
     assert_query_fails(&driver, make_request(&request, quoted(world, "giant"), "spread", VIEW_CART_BUY),
                        DF_ERROR_EXHAUSTED, "user 4711 do not fit");
     assert_query_fails(&driver, make_request(&request, quoted(world, "giant"), "whole", VIEW_CART_BUY),

@@ -229,6 +229,45 @@ static void offsets_before_the_beginning_are_refused_wherever_they_are(void **st
         }
 }
 
+/* Copies of 64 behind a literal make much of little: there the input ends long before the output does. */
+static void literals_near_the_end_of_the_input_alone_are_read_no_further_than_it(void **state)
+{
+    (void)state;
+    uint64_t random = test_seed();
+    for (size_t size = 1; size <= 64; size++)
+        for (size_t copies = 0; copies <= 30; copies++) {
+            struct maker maker = {.random = random + size};
+            put_numbers(&maker, 4);
+            put_literal(&maker, size);
+            for (size_t i = 0; i < copies; i++)
+                put_copy(&maker, 20, 64);
+            assert_true(agrees_far_from_the_end(&maker, 0));
+        }
+}
+
+/* Elements of every sort, again and again, and lengths that are said to be anything but what they make. */
+static void a_block_that_makes_more_than_it_says_is_refused_before_it_writes_it(void **state)
+{
+    (void)state;
+    struct maker maker = {.random = test_seed()};
+    struct df_buf block = {0};
+    put_numbers(&maker, 4);
+    for (size_t i = 0; i < 40; i++) {
+        put_copy(&maker, i % 3 ? 30 : 15, 64);
+        if (i % 7 == 0)
+            put_literal(&maker, i % 4 + 1);
+        if (i % 5 == 0)
+            put_literal(&maker, 60);
+    }
+    size_t made = maker.size;
+    for (maker.size = 0; maker.size < made; maker.size++) {
+        block_of(&maker, &block);
+        assert_false(agrees(df_buf_slice(&block), maker.size));
+    }
+    df_buf_dispose(&maker.elements);
+    df_buf_dispose(&block);
+}
+
 /* Numbers below 2^22, as ids of users are, packed by the library. */
 static void pack_numbers(struct df_buf *block, uint64_t *random, uint8_t *bytes, size_t size)
 {
@@ -316,6 +355,8 @@ int main(void)
         cmocka_unit_test(literals_of_every_size_stand_before_literals_and_copies),
         cmocka_unit_test(an_offset_of_four_bytes_is_read_in_the_middle_too),
         cmocka_unit_test(offsets_before_the_beginning_are_refused_wherever_they_are),
+        cmocka_unit_test(literals_near_the_end_of_the_input_alone_are_read_no_further_than_it),
+        cmocka_unit_test(a_block_that_makes_more_than_it_says_is_refused_before_it_writes_it),
         cmocka_unit_test(columns_of_numbers_end_anywhere),
         cmocka_unit_test(a_block_cut_at_any_byte_or_with_any_bit_turned_is_judged_as_the_format_says),
         cmocka_unit_test(elements_of_any_kind_with_any_bit_turned_are_judged_as_the_format_says),

@@ -7,10 +7,10 @@
 #include "engine/funnel/evaluate/partitions.h"
 
 enum {
-    ROWS_MIN = 64 * 1024,    /* below it the tables of all users fit the cache as they are */
+    ROWS_MIN = 64 * 1024,     /* below it the tables of all users fit the cache as they are */
     PORTION_ROWS = 16 * 1024, /* so that what is known of its users fits half of an L2 cache of 512 KB */
-    ENTRIES_FEW = 16 * 1024, /* users that a dictionary names: few enough for tables in the cache */
-    MEMORY_SHARE = 4,        /* rows take at most this part of the memory limit */
+    ENTRIES_FEW = 16 * 1024,  /* users that a dictionary names: few enough for tables in the cache */
+    MEMORY_SHARE = 4,         /* rows take at most this part of the memory limit */
 };
 
 /* ---- whether ---- */

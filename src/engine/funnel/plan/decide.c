@@ -19,7 +19,7 @@ enum {
     SCATTER_BYTES_MAX = 64 * 1024 * 1024,
     SCATTER_BYTES_LEAST = 64 * 1024, /* however small the memory: a part has its costs */
     SMALL_BYTES = 32 * 1024 * 1024,  /* below it the second stage costs more than idle cores */
-    SECTION_ROWS = 128 * 1024,       /* so that the table of a section fits the caches */
+    SECTION_ROWS = 128 * 1024,       /* few enough for the L3 cache, enough to be judged by portions */
     SECTIONS_MAX = 4096,
     READS_MAX = 99999, /* producers times sections; beyond it the requests of the exchange are the work */
     PARTS_PER_CORE = 4,

@@ -123,8 +123,17 @@ static int flush(struct df_funnel_users *users, struct df_error *error)
     return result;
 }
 
+/* More than its share would starve the reader of the columns. */
+static bool is_large(const struct df_funnel_users *users)
+{
+    const struct df_funnel_account *account = &users->account;
+    return account->budget && account->budget->limit_bytes && account->held_bytes > account->floor_bytes;
+}
+
 static int add_some(struct df_funnel_users *users, const struct df_funnel_keys *keys, struct df_error *error)
 {
+    if (is_large(users) && flush(users, error) < 0)
+        return -1;
     if (df_funnel_groups_add(&users->groups, keys, users->hashes, 0, 0, users->codes))
         return 0;
     if (flush(users, error) < 0)

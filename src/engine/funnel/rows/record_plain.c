@@ -68,7 +68,7 @@ static struct packing choose_packing(const int64_t *values, uint32_t n)
     return (struct packing){.least = first & ~((UINT64_C(1) << width * 8) - 1), .width = width};
 }
 
-static uint8_t *put_packed(uint8_t *at, const int64_t *values, uint32_t n, struct packing packing)
+static uint8_t *put_packed(uint8_t *restrict at, const int64_t *restrict values, uint32_t n, struct packing packing)
 {
     uint64_t least = packing.least;
     *at = (uint8_t)packing.width;
@@ -173,23 +173,34 @@ static int make_room(struct df_funnel_plain *plain, struct df_error *error)
     return df_error_no_memory(error, "reading a section");
 }
 
+/* Copies masks, tells which rows have a time, and returns how many; seen: all masks together. */
+static uint32_t copy_masks(const uint8_t *restrict from, uint32_t rows, uint8_t *restrict masks,
+                           uint8_t *restrict timed, uint8_t *restrict seen)
+{
+    uint8_t all = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        masks[i] = from[i];
+        timed[i] = from[i] >> 7;
+        all |= from[i];
+    }
+    for (uint32_t i = 0; i < rows; i++)
+        count += from[i] >> 7;
+    *seen = all;
+    return count;
+}
+
 /* The masks, and how many of the rows have a time. */
 static int take_masks(struct df_funnel_plain *plain, struct df_cursor *cursor, uint32_t rows, uint32_t *timed,
                       struct df_error *error)
 {
     struct df_slice bytes;
-    uint8_t seen = 0;
-    uint32_t count = 0;
+    uint8_t seen;
     if (!df_cursor_take_bytes(cursor, rows, &bytes))
         return df_funnel_record_corrupt(error, "a block ends in its masks");
-    memcpy(plain->masks + plain->rows, bytes.data, rows);
-    for (uint32_t i = 0; i < rows; i++)
-        seen |= bytes.data[i];
-    for (uint32_t i = 0; i < rows; i++)
-        count += bytes.data[i] >> 7;
+    *timed = copy_masks(bytes.data, rows, plain->masks + plain->rows, plain->timed + plain->rows, &seen);
     if (seen & (uint8_t) ~(plain->bits | DF_FUNNEL_RECORD_TIMED))
         return df_funnel_record_corrupt(error, "a block holds a filter that the query does not have");
-    *timed = count;
     return 0;
 }
 
@@ -233,12 +244,10 @@ int df_funnel_plain_take(struct df_funnel_plain *plain, struct df_slice body, ui
     return 0;
 }
 
-void df_funnel_plain_give_times(struct df_funnel_plain *plain, struct df_funnel_batch *batch)
+void df_funnel_plain_give_times(const struct df_funnel_plain *plain, struct df_funnel_batch *batch)
 {
     batch->times = plain->times;
     batch->time_valid = plain->untimed ? plain->timed : NULL;
-    for (uint32_t i = 0; plain->untimed && i < plain->rows; i++)
-        plain->timed[i] = plain->masks[i] >> 7;
 }
 
 /* ---- what matches ---- */
@@ -251,32 +260,44 @@ static uint32_t bit_of(const struct df_funnel_plain *plain, uint32_t root)
     return bit;
 }
 
-uint32_t df_funnel_plain_match(struct df_funnel_plain *plain, uint32_t root)
+static uint32_t pick(const uint8_t *restrict masks, uint32_t rows, uint32_t bit, uint32_t *restrict picked)
 {
-    uint32_t bit = bit_of(plain, root), count = 0;
-    if (bit == plain->root_count)
-        return 0;
-    for (uint32_t i = 0; i < plain->rows; i++) {
-        plain->picked[count] = i;
-        count += plain->masks[i] >> bit & 1;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        picked[count] = i;
+        count += masks[i] >> bit & 1;
     }
     return count;
 }
 
+uint32_t df_funnel_plain_match(struct df_funnel_plain *plain, uint32_t root)
+{
+    uint32_t bit = bit_of(plain, root);
+    return bit < plain->root_count ? pick(plain->masks, plain->rows, bit, plain->picked) : 0;
+}
+
+static void add_bit(const uint8_t *restrict from, uint32_t rows, uint32_t bit, uint32_t to, uint8_t *restrict masks)
+{
+    for (uint32_t i = 0; i < rows; i++)
+        masks[i] |= (uint8_t)((from[i] >> bit & 1) << to);
+}
+
+static void add_bits(const uint8_t *restrict from, uint32_t rows, uint8_t bits, uint8_t *restrict masks)
+{
+    for (uint32_t i = 0; i < rows; i++)
+        masks[i] |= from[i] & bits;
+}
+
 void df_funnel_plain_masks(const struct df_funnel_plain *plain, const uint32_t *roots, uint32_t count, uint8_t *masks)
 {
-    uint8_t same = 0;
+    uint8_t same = 0; /* bits that are where they should be */
     for (uint32_t b = 0; b < count; b++) {
         uint32_t bit = bit_of(plain, roots[b]);
-        if (bit == plain->root_count)
-            continue;
-        if (bit == b) {
+        if (bit < plain->root_count && bit == b)
             same |= (uint8_t)(1u << b);
-            continue;
-        }
-        for (uint32_t i = 0; i < plain->rows; i++)
-            masks[i] |= (uint8_t)((plain->masks[i] >> bit & 1) << b);
+        else if (bit < plain->root_count)
+            add_bit(plain->masks, plain->rows, bit, b, masks);
     }
-    for (uint32_t i = 0; same && i < plain->rows; i++)
-        masks[i] |= plain->masks[i] & same;
+    if (same)
+        add_bits(plain->masks, plain->rows, same, masks);
 }

@@ -39,7 +39,7 @@ bool df_funnel_plain_has_room(const struct df_funnel_plain *plain, uint32_t rows
 int df_funnel_plain_take(struct df_funnel_plain *plain, struct df_slice body, uint32_t rows, bool users, bool times,
                          struct df_error *error);
 /* Times, and which are there, as a batch has them. */
-void df_funnel_plain_give_times(struct df_funnel_plain *plain, struct df_funnel_batch *batch);
+void df_funnel_plain_give_times(const struct df_funnel_plain *plain, struct df_funnel_batch *batch);
 uint32_t df_funnel_plain_match(struct df_funnel_plain *plain, uint32_t root);
 void df_funnel_plain_masks(const struct df_funnel_plain *plain, const uint32_t *roots, uint32_t count, uint8_t *masks);
 

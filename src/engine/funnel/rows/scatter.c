@@ -7,7 +7,7 @@
 #include "engine/funnel/rows/scatter_plain.h"
 
 enum {
-    ALLOWANCE_BYTES_MIN = 256 * 1024,
+    ALLOWANCE_BYTES_MIN = 64 * 1024,
     ALLOWANCE_BYTES_MAX = 32 * 1024 * 1024,
     /* A block is written when it has so many bytes: large enough that its head costs nothing, small enough that the
      * blocks of all sections fit the allowance. */

@@ -140,30 +140,35 @@ static int flush(struct scatter *scatter, uint32_t section, struct df_error *err
     return df_task_section_write(scatter->task, scatter->part, section, df_buf_slice(&scatter->block), error);
 }
 
+/* Of rows that match something the time is kept, if there is one. */
+static void mark_timed(uint8_t *restrict masks, const uint8_t *restrict time_valid, uint32_t rows)
+{
+    for (uint32_t i = 0; i < rows; i++)
+        masks[i] |= masks[i] ? DF_FUNNEL_RECORD_TIMED : 0;
+    for (uint32_t i = 0; time_valid && i < rows; i++)
+        masks[i] &= time_valid[i] ? UINT8_MAX : (uint8_t)~DF_FUNNEL_RECORD_TIMED;
+}
+
 static int make_masks(struct scatter *scatter, const struct df_funnel_batch *batch, struct df_error *error)
 {
-    uint8_t *masks = scatter->masks;
-    memset(masks, scatter->all_times ? DF_FUNNEL_RECORD_TIMED : 0, batch->rows);
+    memset(scatter->masks, scatter->all_times ? DF_FUNNEL_RECORD_TIMED : 0, batch->rows);
     if (scatter->root_count > 0 &&
-        scatter->source->masks(scatter->source, scatter->roots, scatter->root_count, masks, error) < 0)
+        scatter->source->masks(scatter->source, scatter->roots, scatter->root_count, scatter->masks, error) < 0)
         return -1;
-    for (uint32_t i = 0; i < batch->rows; i++)
-        masks[i] = masks[i] ? masks[i] | DF_FUNNEL_RECORD_TIMED : 0;
-    for (uint32_t i = 0; batch->time_valid && i < batch->rows; i++)
-        masks[i] &= batch->time_valid[i] ? UINT8_MAX : (uint8_t)~DF_FUNNEL_RECORD_TIMED;
+    mark_timed(scatter->masks, batch->time_valid, batch->rows);
     return 0;
 }
 
 /* The hottest loop of an exchange: a row goes straight to its place. */
 static int add_batch(struct scatter *scatter, const struct df_funnel_batch *batch, struct df_error *error)
 {
-    const uint32_t sections = scatter->section_count, block_rows = scatter->block_rows;
+    const uint32_t sections = scatter->section_count, block_rows = scatter->block_rows, count = batch->rows;
     const size_t place_bytes = scatter->place_bytes;
-    const uint8_t *valid = batch->keys.valid;
-    const int64_t *numbers = batch->keys.numbers, *times = batch->times;
-    uint8_t *places = scatter->places;
-    uint32_t *rows = scatter->rows;
-    for (uint32_t i = 0; i < batch->rows; i++) {
+    const uint8_t *restrict valid = batch->keys.valid, *restrict masks = scatter->masks;
+    const int64_t *restrict numbers = batch->keys.numbers, *restrict times = batch->times;
+    uint8_t *const places = scatter->places;
+    uint32_t *const rows = scatter->rows;
+    for (uint32_t i = 0; i < count; i++) {
         if (valid && !valid[i])
             continue;
         uint32_t section = df_funnel_section_of(df_hash_u64((uint64_t)numbers[i]), sections), at = rows[section];
@@ -171,7 +176,7 @@ static int add_batch(struct scatter *scatter, const struct df_funnel_batch *batc
         int64_t *users = (int64_t *)(void *)place;
         users[at] = numbers[i];
         users[block_rows + at] = times[i];
-        place[2 * sizeof(int64_t) * block_rows + at] = scatter->masks[i];
+        place[2 * sizeof(int64_t) * block_rows + at] = masks[i];
         rows[section] = at + 1;
         if (at + 1 == block_rows && flush(scatter, section, error) < 0)
             return -1;

@@ -73,7 +73,7 @@ static int next_scan(struct df_funnel_source_file *file, struct df_error *error)
             break;
         file->row_groups_skipped += counted;
     }
-    if (state->row_group == state->row_group_end)
+    if (state->row_group == state->row_group_end || !kept)
         return 0;
     uint32_t begin = state->row_group, end = begin + 1;
     int more = !kept->rows;

@@ -171,10 +171,12 @@ static int run_pass(struct df_funnel_passes *passes, struct df_funnel_collector 
 {
     struct outcome outcome = {.account = {.budget = passes->budget, .floor_bytes = RESULT_FLOOR_BYTES}};
     int result = run_steps(passes, collector, source, &outcome, noted, error);
-    /* A reader that finds the account full because of this very table is relieved by a smaller one. */
-    *starved = result < 0 && error->kind == DF_ERROR_EXHAUSTED &&
-               collector->account.held_bytes + outcome.account.held_bytes > 0;
-    if (*starved)
+    /* A reader that finds the account full because of this very table is relieved by a smaller one. With little in the
+     * table it is the reader who needs too much, and his error is the right one. */
+    uint64_t held_bytes = collector->account.held_bytes + outcome.account.held_bytes;
+    bool relieved = result < 0 && error->kind == DF_ERROR_EXHAUSTED && held_bytes > 0;
+    *starved = relieved && held_bytes <= passes->floor_bytes;
+    if (relieved)
         result = DF_FUNNEL_OVER;
     if (result == DF_FUNNEL_DONE)
         result = passes->done(passes->ctx, outcome.result, outcome.cohort, error);
