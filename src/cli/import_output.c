@@ -31,6 +31,7 @@ struct output {
     struct df_import *import;
     struct df_import_folder *folder;
     struct df_parquet_write_column *columns; /* owned */
+    struct df_parquet_write_more *more;      /* owned */
     struct df_parquet_writer *writer;        /* of the part that is being written */
     struct batch_column *batch;              /* owned */
     struct df_vector *vectors;               /* owned */
@@ -42,12 +43,21 @@ struct output {
 
 /* ---- the columns ---- */
 
-/* Dictionaries for strings as long as memory has room for them; first of all for the user. */
-static void choose_dictionaries(struct output *output)
+static bool is_integer(const struct df_type *type)
+{
+    return type->kind == DF_TYPE_INT64 || type->kind == DF_TYPE_DATE || type->kind == DF_TYPE_TIMESTAMP;
+}
+
+/* Sorted users differ by little, and times of one user too: as differences they take fewer bytes than compressed, and
+ * no decompression. Dictionaries for strings as long as memory has room for them; first of all for the user. */
+static void choose_encodings(struct output *output)
 {
     const struct df_import *import = output->import;
     size_t room = import->plan.memory_bytes / 4 / DICTIONARY_BYTES;
-    output->columns[import->user].dictionary = true;
+    output->more[import->user].delta = is_integer(&import->columns[import->user].type);
+    output->columns[import->user].dictionary = !output->more[import->user].delta;
+    if (import->time != UINT32_MAX)
+        output->more[import->time].delta = is_integer(&import->columns[import->time].type);
     for (uint32_t i = 0; i < import->names.count && room > 1; i++) {
         if (i == import->user || import->columns[i].type.kind != DF_TYPE_STRING)
             continue;
@@ -98,9 +108,10 @@ static int open_output(struct output *output, struct df_error *error)
                                                        : (uint32_t)share;
     output->text_limit = import->plan.memory_bytes / 32;
     output->columns = calloc(count, sizeof *output->columns);
+    output->more = calloc(count, sizeof *output->more);
     output->batch = calloc(count, sizeof *output->batch);
     output->vectors = calloc(count, sizeof *output->vectors);
-    if (!output->columns || !output->batch || !output->vectors)
+    if (!output->columns || !output->more || !output->batch || !output->vectors)
         return df_error_no_memory(error, "writing rows");
     for (uint32_t i = 0; i < count; i++) {
         const struct df_import_column *column = &import->columns[i];
@@ -110,7 +121,7 @@ static int open_output(struct output *output, struct df_error *error)
             return df_error_no_memory(error, "writing rows");
         set_vector(&output->vectors[i], &column->type, &output->batch[i]);
     }
-    choose_dictionaries(output);
+    choose_encodings(output);
     return 0;
 }
 
@@ -126,6 +137,7 @@ static void close_output(struct output *output)
         free(output->batch[i].valid);
     }
     free(output->columns);
+    free(output->more);
     free(output->batch);
     free(output->vectors);
     df_buf_dispose(&output->text);
@@ -170,7 +182,8 @@ static int begin_part(struct output *output, struct df_error *error)
                                                .row_group_rows = row_group_rows(import),
                                                .page_bytes = page_bytes(import),
                                                .metadata = whole,
-                                               .metadata_count = sizeof whole / sizeof *whole};
+                                               .metadata_count = sizeof whole / sizeof *whole,
+                                               .more = output->more};
     snprintf(writing, sizeof writing, "import %016" PRIx64, import->digest);
     snprintf(part, sizeof part, "%" PRIu32 " of %" PRId64, output->parts_begun, import->plan.parts);
     snprintf(rows, sizeof rows, "%" PRIu64, import->part_rows[output->parts_begun]);

@@ -438,7 +438,7 @@ def test_progress_is_drawn_on_a_terminal_and_wiped(dayfly):
     drawn = terminal.read(process)
     assert process.returncode == 0, drawn
     read = [tuple(map(int, done)) for done in re.findall(r"stage 1 .*?(\d+)/(\d+) parts", drawn)]
-    assert len(set(read)) > 2 and read == sorted(read), "one large file is no single step"
+    assert len(set(read)) > 1 and read == sorted(read), "one large file is no single step"
     assert "stage 2" in drawn and "stage 3" in drawn and drawn.endswith("\r\033[K"), repr(drawn[-80:])
 
 

@@ -62,6 +62,14 @@ static int write_piece(void *ctx, struct df_slice piece, struct df_error *error)
     return df_store_upload_write(output->upload, piece, error);
 }
 
+/* Sorted users differ by little, and times of one user too: differences are smaller than what compression leaves of
+ * plain values, and need no decompression. */
+static bool is_delta(const struct df_type *type)
+{
+    return !type->list && (type->kind == DF_TYPE_INT64 || type->kind == DF_TYPE_UINT64 || type->kind == DF_TYPE_DATE ||
+                           type->kind == DF_TYPE_TIME || type->kind == DF_TYPE_TIMESTAMP);
+}
+
 /* Dictionaries for strings, and first of all for the user. */
 static void set_columns(const struct df_repartition_request *request, struct df_parquet_write_column *columns,
                         struct df_parquet_write_more *more)
@@ -70,12 +78,14 @@ static void set_columns(const struct df_repartition_request *request, struct df_
     for (uint32_t i = 0; i < request->column_count; i++) {
         const struct df_repartition_column *column = &request->columns[i];
         bool text = column->type.kind == DF_TYPE_STRING && dictionaries < DICTIONARIES_MOST;
+        bool delta = (i == request->user_at || i == request->time_at) && is_delta(&column->type);
         dictionaries += text;
         columns[i] = (struct df_parquet_write_column){.name = column->name,
                                                       .type = column->type,
                                                       .optional = !column->required,
-                                                      .dictionary = i == request->user_at || text};
-        more[i] = (struct df_parquet_write_more){.is_unsigned = column->is_unsigned,
+                                                      .dictionary = (i == request->user_at && !delta) || text};
+        more[i] = (struct df_parquet_write_more){.delta = delta,
+                                                 .is_unsigned = column->is_unsigned,
                                                  .is_local = column->is_local,
                                                  .elements_required = column->elements_required,
                                                  .fixed_bytes = column->fixed_bytes};
