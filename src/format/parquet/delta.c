@@ -90,7 +90,8 @@ static uint64_t load_bits(const uint8_t *from, uint64_t bytes, uint64_t bit, uin
     return (low | high) & mask_of(width);
 }
 
-/* n packed values; they lie inside of the `bytes` bytes, all of which may be loaded, those behind the values as well. */
+/* n packed values; they lie inside of the `bytes` bytes, all of which may be loaded, those behind the values as well.
+ */
 static void unpack(const uint8_t *from, uint64_t bytes, uint64_t bit, uint32_t width, uint64_t *out, size_t n)
 {
     size_t i = 0;
@@ -123,7 +124,8 @@ static bool take_packed(struct df_delta *delta, int64_t *out, size_t n)
     if (delta->width == 0)
         memset(out, 0, n * sizeof *out);
     else
-        unpack(delta->packed, (uint64_t)(delta->end - delta->packed), delta->bit, delta->width, (uint64_t *)(void *)out, n);
+        unpack(delta->packed, (uint64_t)(delta->end - delta->packed), delta->bit, delta->width, (uint64_t *)(void *)out,
+               n);
     delta->bit += (uint64_t)n * delta->width;
     delta->packed_left -= n;
     delta->value = add_up(delta->value, delta->least, out, n);
