@@ -24,7 +24,7 @@ static void fill(uint8_t *levels, uint32_t *wide, size_t n, uint8_t maximum, uin
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         if (run == 0)
             run = (state >> 60) * (state >> 59 & 1 ? 9 : 1) + 1;
-        levels[i] = i > 0 && state >> 40 & 7 ? levels[i - 1] : (uint8_t)((state >> 33) % (maximum + 1u));
+        levels[i] = (uint8_t)(i > 0 && state >> 40 & 7 ? levels[i - 1] : (state >> 33) % (maximum + 1u));
         wide[i] = levels[i];
     }
 }
