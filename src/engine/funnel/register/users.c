@@ -123,11 +123,11 @@ static int flush(struct df_funnel_users *users, struct df_error *error)
     return result;
 }
 
-/* More than its share would starve the reader of the columns. */
+/* More than half of its share would starve the readers of columns: a table that grows is there twice for a moment. */
 static bool is_large(const struct df_funnel_users *users)
 {
     const struct df_funnel_account *account = &users->account;
-    return account->budget && account->budget->limit_bytes && account->held_bytes > account->floor_bytes;
+    return account->budget && account->budget->limit_bytes && account->held_bytes > account->floor_bytes / 2;
 }
 
 static int add_some(struct df_funnel_users *users, const struct df_funnel_keys *keys, struct df_error *error)
