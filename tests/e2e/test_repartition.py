@@ -323,8 +323,8 @@ def test_empty_files_no_rows_and_more_files_than_users(dayfly):
 
 @pytest.fixture(scope="session")
 def crowd(session_dayfly):
-    """300,000 rows, more than 16 MB of memory have room for, in one file of many row groups and in several files."""
-    rows = 300000
+    """150,000 rows, more than 16 MB of memory have room for, in one file of many row groups and in several files."""
+    rows = 150000
     table = pa.table({
         "u": pa.array([f"{i * 7919 % 50021:x}-of-many-users" for i in range(rows)]),
         "t": pa.array([i * 104729 % 1000003 for i in range(rows)], pa.timestamp("ms")),
@@ -335,7 +335,7 @@ def crowd(session_dayfly):
     (folder / "some").mkdir(parents=True)
     pq.write_table(table, folder / "one.parquet", row_group_size=20000)
     for number in range(7):
-        pq.write_table(table.slice(number * 45000, 45000), folder / f"some/{number}.parquet")
+        pq.write_table(table.slice(number * 22500, 22500), folder / f"some/{number}.parquet")
     return folder
 
 
@@ -348,7 +348,7 @@ def test_bytes_do_not_depend_on_memory_threads_or_how_the_source_is_cut(dayfly, 
         ("some", "--threads", 1),
         ("some", "--threads", 2),
     ]):  # fmt: skip
-        out = repartitioned(dayfly, crowd / source, "--parts", 2, *flags, user="u", time="t", target=f"out-{number}")
+        out = repartitioned(dayfly, crowd / source, "--parts", 2, *flags, user="u", time="t", target=f"out-{number}", timeout_s=400)
         assert files(out) == expected, flags
         assert dayfly.left_behind() == []
 
